@@ -1,0 +1,34 @@
+"""Geometry on batched tensors: a leaf that imports nothing but torch.
+
+The conventions (axes, pixel centres, units, axis letters) stand in `triangulate.geometry.camera`.
+"""
+
+from __future__ import annotations
+
+from triangulate.geometry import (
+    camera,
+    covariance,
+    dlt,
+    heatmap,
+    lens,
+    noise,
+    refine,
+    rigid,
+    robust,
+    similarity,
+    volume,
+)
+
+__all__ = [
+    "camera",
+    "covariance",
+    "dlt",
+    "heatmap",
+    "lens",
+    "noise",
+    "refine",
+    "rigid",
+    "robust",
+    "similarity",
+    "volume",
+]

@@ -1,0 +1,207 @@
+"""How far off 2D detections are, learned from how the views disagree.
+
+Detectors differ by a factor of twenty in precision, and so do joints and cameras; some scores tell
+a good detection from a bad one, others tell nothing. Nothing of that has to be known beforehand:
+the residuals of a robust triangulation show it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from triangulate.geometry.camera import Camera
+from triangulate.geometry.refine import Refined
+from triangulate.geometry.robust import belonging, pair_disagreement, triangulate_robust
+
+SIGMA_FLOOR_PX = 0.05
+"""Below this, perfect data would make every rounding error an outlier."""
+
+_BINS = 8
+_PRIOR_COUNT = 30.0  # pseudo-observations that hold an estimate to its parent's
+_ROUNDS = 5
+_GROUP_RANGE = 2.0  # so that no camera is believed, or not, much more than the others
+_PRIOR_FREEDOM, _PRIOR_FRAMES = 3.0, 300.0  # heavy flanks, until a recording says otherwise
+_FREEDOMS = (2.0, 3.0, 5.0, 8.0, 15.0, 30.0, 100.0)
+_FACTOR_RANGE = 0.25, 4.0  # else a bin of nothing but wrong detections runs away
+
+
+@dataclass(frozen=True)
+class DetectionNoise:
+    """A detection's standard deviation and how often it is wrong, by camera, joint and score.
+
+    Attributes:
+        sigma_px: (V, J) scale of a coordinate at average confidence, the standard deviation where
+            the noise is Gaussian.
+        knots: (K,) confidences.
+        variance_factor: (K,) how the variance changes with the confidence.
+        outlier_share: (K,) how often a detection of that confidence is plainly wrong.
+        freedom: degrees of freedom of the honest detections; few: heavy flanks.
+    """
+
+    sigma_px: Tensor
+    knots: Tensor
+    variance_factor: Tensor
+    outlier_share: Tensor
+    freedom: float
+
+    def at(self, confidence: Tensor) -> tuple[Tensor, Tensor]:
+        """Standard deviation and prior probability of being wrong.
+
+        Args:
+            confidence: (V, M, J).
+
+        Returns:
+            (V, M, J) sigma_px and (V, M, J) outlier share.
+        """
+        above = torch.searchsorted(self.knots, confidence.contiguous()).clamp(
+            1, len(self.knots) - 1
+        )
+        low, high = self.knots[above - 1], self.knots[above]
+        share = ((confidence - low) / (high - low)).clamp(0, 1)
+
+        def interpolate(values: Tensor) -> Tensor:
+            return values[above - 1] + share * (values[above] - values[above - 1])
+
+        factor = interpolate(self.variance_factor)
+        return self.sigma_px[:, None] * factor.sqrt(), interpolate(self.outlier_share)
+
+
+def estimate_noise(
+    points_px: Tensor, confidence: Tensor, camera: Camera, num_frames: int | None = None
+) -> DetectionNoise:
+    """Learn the noise from a sample of frames.
+
+    The first scale is the least median of squares over pairs of views, which stands half of the
+    views being wrong; rounds of robust triangulation and re-estimation follow (EM). Each estimate
+    is held to the one above it (camera and joint to all, a confidence bin to the prior that a
+    score is roughly a weight) by thirty pseudo-observations, so a single frame works too.
+
+    Args:
+        points_px: (V, M, J, 2) distorted pixels of M frames, finite everywhere.
+        confidence: (V, M, J) in [0, 1]; 0 where not observed.
+        camera: with leading dim V.
+        num_frames: of the recording that the sample stands for, by default M. The errors of
+            neighbouring frames are alike, so only a long recording may thin the flanks out.
+
+    Returns:
+        The noise model.
+    """
+    num_frames = points_px.shape[1] if num_frames is None else num_frames
+    num_views, _, num_joints = confidence.shape
+    flat_px, observed = points_px.flatten(1, 2), confidence.flatten(1) > 0
+    sigma = _first_sigma(flat_px, observed, camera)
+    noise = _prior_noise(confidence, sigma.expand(num_views, num_joints))
+    for _ in range(_ROUNDS):
+        sigma_px, outlier_share = (values.flatten(1) for values in noise.at(confidence))
+        refined, shows = triangulate_robust(
+            flat_px, camera, sigma_px, outlier_share, observed, noise.freedom, steps=1
+        )
+        shows = torch.where(refined.valid, shows, 0.0)
+        noise = _re_estimate(noise, confidence, refined, shows, num_frames)
+    return noise
+
+
+def _first_sigma(points_px: Tensor, observed: Tensor, camera: Camera) -> Tensor:
+    """One scale for everything, from the views' disagreement with the best pair."""
+    disagreement2, num_views = pair_disagreement(points_px, camera, observed)
+    known = torch.isfinite(disagreement2)
+    if not bool(known.any()):
+        return points_px.new_tensor(5.0)
+    enough = known & (num_views >= 3)
+    chosen = enough if int(enough.sum()) >= 20 else known
+    # The best of many pairs looks better than it is, and from a start that is too narrow a few
+    # views that agree by chance would keep out the others: twice the median.
+    sigma2 = 2 * disagreement2[chosen].median() / (2 * math.log(2))
+    return sigma2.sqrt().clamp_min(SIGMA_FLOOR_PX)
+
+
+def _prior_noise(confidence: Tensor, sigma_px: Tensor) -> DetectionNoise:
+    """A score is taken for a weight until the data say otherwise."""
+    seen = confidence[confidence > 0]
+    if not seen.numel():
+        seen = confidence.new_ones(1)
+    quantiles = torch.linspace(0, 1, _BINS, dtype=seen.dtype, device=seen.device)
+    knots = seen[:: max(1, len(seen) // 100_000)].quantile(quantiles)
+    steps = torch.arange(len(knots), dtype=knots.dtype, device=knots.device)
+    knots = knots + 1e-9 * steps  # strictly increasing
+    factor = (knots.mean() / knots.clamp_min(0.02)).clamp(*_FACTOR_RANGE)
+    share = 0.02 + 0.2 * (1 - knots.clamp(0, 1))
+    return DetectionNoise(sigma_px, knots, factor, share, _PRIOR_FREEDOM)
+
+
+def _re_estimate(
+    noise: DetectionNoise, confidence: Tensor, refined: Refined, shows: Tensor, num_frames: int
+) -> DetectionNoise:
+    """The maximisation step; residuals are corrected for what the fitted point took of them."""
+    shape = confidence.shape
+    sigma_px, prior_share = noise.at(confidence)
+    weight = shows.unflatten(1, shape[1:])
+    variance = sigma_px.square()
+    leverage = (refined.leverage_px2.unflatten(1, shape[1:]) / variance).clamp_max(1.5)
+    squared = refined.squared_px.unflatten(1, shape[1:]) * 2 / (2 - leverage)
+    factor = variance / noise.sigma_px[:, None].square()
+    observed = confidence > 0
+    odds = prior_share / (1 - prior_share)
+    likeliest = _likeliest_freedom((squared / variance)[observed], odds[observed])
+    heaviness = num_frames / likeliest + _PRIOR_FRAMES / _PRIOR_FREEDOM
+    freedom = (num_frames + _PRIOR_FRAMES) / heaviness
+    flanks = (freedom + 2) / (freedom + squared / variance)
+    # sigma by camera and joint
+    normalised = weight * flanks * squared / (2 * factor)
+    total, count = normalised.sum(1), weight.sum(1)
+    pooled = total.sum() / count.sum().clamp_min(1e-9)
+    sigma2 = (total + _PRIOR_COUNT * pooled) / (count + _PRIOR_COUNT)
+    sigma2 = sigma2.clamp(pooled / _GROUP_RANGE**2, pooled * _GROUP_RANGE**2)
+    sigma = sigma2.sqrt().clamp_min(SIGMA_FLOOR_PX)
+    # variance factor and outlier share by confidence
+    ratio = (flanks * squared / (2 * sigma.square()[:, None]))[observed]
+    near = _nearest_knot(noise.knots, confidence[observed])
+    weights = weight[observed]
+
+    def by_knot(values: Tensor) -> Tensor:
+        return torch.zeros_like(noise.knots).index_add(0, near, values)
+
+    prior = _prior_noise(confidence, sigma)
+    kept, seen = by_knot(weights), by_knot(torch.ones_like(weights))
+    variance_factor = (by_knot(weights * ratio) + _PRIOR_COUNT * prior.variance_factor) / (
+        kept + _PRIOR_COUNT
+    )
+    variance_factor = variance_factor.flip(0).cummax(0).values.flip(0)  # never grows with the score
+    mean_factor = (kept * variance_factor).sum() / kept.sum().clamp_min(1e-9)
+    variance_factor = (variance_factor / mean_factor).clamp(*_FACTOR_RANGE)
+    outlier_share = (seen - kept + _PRIOR_COUNT * prior.outlier_share) / (seen + _PRIOR_COUNT)
+    share = outlier_share.clamp(0.005, 0.5)
+    return DetectionNoise(sigma, noise.knots, variance_factor, share, freedom)
+
+
+def _likeliest_freedom(squared_sigmas: Tensor, odds: Tensor) -> float:
+    """The degrees of freedom that make the residuals likeliest, each with its own best scale.
+
+    Args:
+        squared_sigmas: (N,) residuals of what was observed.
+        odds: (N,) of the tail, see `belonging`.
+    """
+    best = -math.inf, _FREEDOMS[-1]
+    for freedom in _FREEDOMS:
+        scale2 = torch.ones((), dtype=odds.dtype, device=odds.device)
+        for _ in range(5):
+            scaled = squared_sigmas / scale2
+            weight = belonging(scaled, odds, freedom)
+            flanks = (freedom + 2) / (freedom + scaled)
+            scale2 = (weight * flanks * squared_sigmas).sum() / (2 * weight.sum()).clamp_min(1e-9)
+            scale2 = scale2.clamp_min(1e-9)
+        scaled = squared_sigmas / scale2
+        honest = (1 + scaled / freedom) ** (-0.5 * (freedom + 2))
+        # the honest part over one minus its probability of being honest is the whole mixture
+        mixture = honest / belonging(scaled, odds, freedom) / ((1 + odds) * scale2)
+        best = max(best, (float(mixture.log().sum()), freedom))
+    return best[1]
+
+
+def _nearest_knot(knots: Tensor, confidence: Tensor) -> Tensor:
+    middles = (knots[1:] + knots[:-1]) / 2
+    return torch.searchsorted(middles, confidence.contiguous())
