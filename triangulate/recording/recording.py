@@ -1,0 +1,258 @@
+"""`Recording`: files checked against a rig, and read together."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from triangulate.errors import InputError
+from triangulate.recording.pairing import Pairing, pair_frames
+from triangulate.recording.prefetch import read_ahead
+from triangulate.recording.sizes import fit_rig
+from triangulate.recording.sources import bind_videos, list_videos
+from triangulate.rig import Rig, Size
+from triangulate.video import VideoInfo, probe, read_frames
+
+Source = str | Path | Sequence[str | Path] | Mapping[str, str | Path]
+FrameChoice = str | range | slice | Sequence[int] | np.ndarray
+
+HASHED_BYTES = 1 << 18  # at each of a file's beginning, middle and end
+HASHED_IMAGES = 16
+
+
+@dataclass(frozen=True, eq=False)
+class FrameSet:
+    """What V cameras saw at one moment.
+
+    Attributes:
+        index: which frame of the recording, counted from its start whatever was selected.
+        time_s: since the start of the recording, NaN where unknown.
+        images: V pictures (H, W, 3) uint8 RGB of each camera's own size; None where a camera has
+            no frame (dropped, or damaged).
+    """
+
+    index: int
+    time_s: float
+    images: list[np.ndarray | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Several cameras' videos, bound to a rig, with the frames chosen from them.
+
+    Attributes:
+        rig: the V cameras that have a video, as the videos show them (see `sizes.fit_rig`).
+        videos: V videos.
+        video_frames: (T, V) which frame of each video, -1 where it has none.
+        frame_numbers: (T,) the chosen frames of the recording.
+        times_s: (T,) when they were taken, since its start; NaN where unknown.
+        fps: rate of the recording, whatever frames are chosen; None where unknown or uneven.
+        notes: what was assumed, for people.
+    """
+
+    rig: Rig
+    videos: tuple[VideoInfo, ...]
+    video_frames: np.ndarray
+    frame_numbers: np.ndarray
+    times_s: np.ndarray
+    fps: float | None
+    notes: tuple[str, ...]
+
+    @classmethod
+    def open(
+        cls,
+        source: Source,
+        rig: Rig,
+        *,
+        bind: Mapping[str, str] | None = None,
+        cameras: Sequence[str] | None = None,
+        frames: FrameChoice | None = None,
+        every: int = 1,
+        on_size_mismatch: str = "crop",
+        match: str = "auto",
+        fps: float | None = None,
+    ) -> Recording:
+        """Find the videos, check them against the rig, and choose frames.
+
+        Args:
+            source: a folder, paths of videos and image folders, or camera name -> path.
+            rig: the cameras; those without a video are left out.
+            bind: file name or stem -> camera name, for files that are named otherwise.
+            cameras: names of the cameras to use; None for all.
+            frames: which frames: "100:200" (the last is not included), "100:", ":50", a range, or
+                numbers in growing order.
+            every: of these, only every nth.
+            on_size_mismatch: "crop", "scale" or "error". See `fit_rig`.
+            match: "auto", "number" or "time". See `triangulate.recording`.
+            fps: the rate of image folders, which cannot tell it.
+
+        Raises:
+            InputError: anything that keeps the recording from being used, with what to do.
+        """
+        paths, notes = _bind(source, rig.names, bind, cameras)
+        names = tuple(paths)
+        videos = tuple(probe(path, fps=fps) for path in paths.values())
+        fitted, size_notes = fit_rig(rig.select(names), videos, on_size_mismatch)
+        pairing = pair_frames(names, videos, match)
+        numbers = select_frames(frames, every, pairing.num_announced)
+        _check_whole(videos, pairing, numbers)
+        notes += [note for video in videos for note in video.notes]
+        return cls(
+            rig=fitted,
+            videos=videos,
+            video_frames=pairing.video_frames[numbers],
+            frame_numbers=numbers,
+            times_s=pairing.times_s[numbers],
+            fps=pairing.fps,
+            notes=(*notes, *size_notes, *pairing.notes),
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """V camera names, in the rig's order."""
+        return self.rig.names
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        """V sizes (width, height) of the videos."""
+        return tuple(video.size for video in self.videos)
+
+    def __len__(self) -> int:
+        """How many frames are chosen."""
+        return len(self.frame_numbers)
+
+    def frames(
+        self, *, decode_threads: int = 2, prefetch: int = 2
+    ) -> Generator[FrameSet, None, None]:
+        """The chosen frames, one set after the other, decoded in the background.
+
+        Memory holds about `prefetch` + 2 pictures of each camera. Threads end with the generator,
+        also where the loop over it is left early.
+
+        Args:
+            decode_threads: how many cameras are decoded at the same time.
+            prefetch: how many frames each camera may be ahead.
+
+        Raises:
+            InputError: a file breaks off.
+        """
+        sources = [self._images(view) for view in range(len(self.videos))]
+        with closing(read_ahead(sources, threads=decode_threads, depth=prefetch)) as sets:
+            for images, number, time_s in zip(sets, self.frame_numbers, self.times_s, strict=True):
+                yield FrameSet(int(number), float(time_s), images)
+
+    def content_key(self, camera: str | None = None) -> str:
+        """A fingerprint of a camera's file, or of all: same content, same key, whatever the name.
+
+        Cheap: from the size and three pieces of the file.
+        """
+        if camera is None:
+            keys = "".join(self.content_key(name) for name in self.names)
+            return hashlib.blake2b(keys.encode(), digest_size=16).hexdigest()
+        if camera not in self.names:
+            raise ValueError(f"no camera {camera!r} in the recording; it has {self.names}")
+        return _content_key(self.videos[self.names.index(camera)])
+
+    def _images(self, view: int) -> Iterator[np.ndarray | None]:
+        """One camera's pictures for each of the chosen frames, None where there is none."""
+        wanted = self.video_frames[:, view]
+        frames = read_frames(self.videos[view], wanted[wanted >= 0])
+        frame = None
+        for index in wanted.tolist():
+            if index >= 0 and (frame is None or frame.index < index):
+                frame = next(frames, None)
+            yield frame.image_rgb if frame is not None and frame.index == index else None
+
+
+def select_frames(frames: FrameChoice | None, every: int, count: int) -> np.ndarray:
+    """The numbers of the chosen frames, (T,) int64, growing.
+
+    Args:
+        frames: see `Recording.open`.
+        every: take every nth of them.
+        count: how many frames there are.
+
+    Raises:
+        InputError: none, or some outside the recording.
+    """
+    if every < 1:
+        raise InputError(f"--every {every}: must be 1 or more")
+    if frames is None:
+        numbers = np.arange(count)
+    elif isinstance(frames, str | slice):
+        start, stop = _range(frames)
+        numbers = np.arange(start, count if stop is None else stop)
+    else:
+        numbers = np.asarray(frames, dtype=np.int64)
+        if np.any(np.diff(numbers) <= 0):
+            raise InputError("--frames: the numbers must grow")
+    if not len(numbers) or numbers[0] < 0 or numbers[-1] >= count:
+        raise InputError(
+            f"--frames {frames}: the recording has the frames 0 to {count - 1} (0:{count})"
+        )
+    return numbers[::every].astype(np.int64)
+
+
+def _range(frames: str | slice) -> tuple[int, int | None]:
+    if isinstance(frames, slice):
+        if frames.step not in (None, 1):
+            raise InputError("--frames: no step; use --every")
+        return frames.start or 0, frames.stop
+    match = re.fullmatch(r"\s*(\d*)\s*:\s*(\d*)\s*", frames)
+    if match is None:
+        raise InputError(f"--frames {frames}: write it as 100:200, 100: or :50")
+    start, stop = match.groups()
+    return int(start or 0), int(stop) if stop else None
+
+
+def _bind(
+    source: Source,
+    names: Sequence[str],
+    bind: Mapping[str, str] | None,
+    cameras: Sequence[str] | None,
+) -> tuple[dict[str, Path], list[str]]:
+    if isinstance(source, Mapping):
+        files = [Path(path) for path in source.values()]
+        by_name = {str(path): name for path, name in zip(files, source, strict=True)}
+        if len(by_name) < len(files):
+            raise InputError("two cameras are given the same file")
+        return bind_videos(files, names, by_name, cameras)
+    if isinstance(source, str | Path):
+        return bind_videos(list_videos(Path(source)), names, bind, cameras)
+    return bind_videos([Path(path) for path in source], names, bind, cameras)
+
+
+def _check_whole(videos: Sequence[VideoInfo], pairing: Pairing, numbers: np.ndarray) -> None:
+    """Refuse frames that lie behind where a file breaks off."""
+    present = len(pairing.video_frames)
+    if numbers[-1] < present:
+        return
+    video = min(videos, key=lambda v: v.num_frames / v.num_announced)
+    raise InputError(
+        f"{video.path}: breaks off after frame {video.num_frames} of {video.num_announced}: copy "
+        f"it again, or take what is there with --frames :{present}"
+    )
+
+
+def _content_key(video: VideoInfo) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    if video.files:
+        digest.update(repr([file.stat().st_size for file in video.files]).encode())
+        some = np.linspace(0, len(video.files) - 1, HASHED_IMAGES).astype(int)
+        files = [video.files[index] for index in np.unique(some)]
+    else:
+        files = [video.path]
+    for path in files:
+        size = path.stat().st_size
+        digest.update(size.to_bytes(8, "little"))
+        with path.open("rb") as file:
+            for start in (0, (size - HASHED_BYTES) // 2, size - HASHED_BYTES):
+                file.seek(max(start, 0))
+                digest.update(file.read(HASHED_BYTES))
+    return digest.hexdigest()
