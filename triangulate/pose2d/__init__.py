@@ -1,0 +1,5 @@
+"""Where people are in one image: the 2D sources.
+
+`source.py` is the door that every detector enters by; `blazepose.py` runs the two BlazePose
+networks, `tracker.py` follows people through the videos of all cameras with them.
+"""
