@@ -1,0 +1,1 @@
+"""Poses in the formats of other programs, one module a format."""

@@ -1,0 +1,1 @@
+"""Who is who: `association.py` finds the same person in several views."""

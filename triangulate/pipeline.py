@@ -1,0 +1,258 @@
+"""The system's way, from videos to 3D poses.
+
+    videos -> Recording          synchronized frames, cameras bound to the rig by name
+           -> detect_recording   2D keypoints with confidences, several people a view
+           -> one_person         the person whose views agree
+           -> triangulate        weighted, robust, with covariance and reasons
+           -> Poses3D            -> write_results
+
+`reconstruct_recording` walks all of it, `reconstruct_keypoints` starts from keypoints of any
+detector, and `reconstruct` from plain arrays.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from triangulate.config import ReconstructConfig
+from triangulate.detection import Progress, detect_recording
+from triangulate.errors import InputError
+from triangulate.keypoint_formats import load_keypoints_from
+from triangulate.keypoints import Keypoints2D
+from triangulate.output import check_writable, write_results
+from triangulate.people.association import one_person
+from triangulate.poses import Poses3D
+from triangulate.recording import Recording, select_frames
+from triangulate.recording.recording import Source
+from triangulate.rig import Rig
+from triangulate.rig_formats import load_rig
+from triangulate.skeleton import Skeleton
+from triangulate.triangulation import Method, triangulate_keypoints
+
+
+def reconstruct_recording(
+    source: Source,
+    rig: Rig | str | Path,
+    detector: str = "blazepose",
+    out: str | Path | None = None,
+    *,
+    settings: ReconstructConfig | None = None,
+    bind: Mapping[str, str] | None = None,
+    cache: bool = True,
+    progress: Progress | None = None,
+) -> Poses3D:
+    """Reconstruct one person from synchronized videos.
+
+    Args:
+        source: a folder of videos, paths, or camera name -> path (see `Recording.open`).
+        rig: the calibrated cameras, or their file.
+        detector: what finds the joints in the images.
+        out: folder for poses.npz, poses.csv, poses.trc and run.yaml; nothing is written without.
+        settings: everything else that can be chosen; its `detector` gives way to the argument.
+        bind: file name or stem -> camera name, for videos that are not named after cameras.
+        cache: keep detections in the user's cache folder and use them again.
+        progress: called as frames are done.
+
+    Returns:
+        The poses, P = 1.
+    """
+    chosen = (settings or ReconstructConfig()).model_copy(update={"detector": detector})
+    if out is not None:
+        check_writable(out)
+    timings_s: dict[str, float] = {}
+    with _timed(timings_s, "open"):
+        recording = open_recording(source, rig, chosen, bind)
+    with _timed(timings_s, "detect"):
+        keypoints = detect_recording(recording, chosen.detector, cache=cache, progress=progress)
+    with _timed(timings_s, "triangulate"):
+        poses = reconstruct_keypoints(
+            keypoints, recording.rig, chosen.method, min_confidence=chosen.min_confidence
+        )
+    if out is not None:
+        _write(poses, out, chosen, timings_s, [*recording.rig.notes, *recording.notes])
+    return poses
+
+
+def open_recording(
+    source: Source,
+    rig: Rig | str | Path,
+    settings: ReconstructConfig,
+    bind: Mapping[str, str] | None = None,
+) -> Recording:
+    """Open the videos as the settings say, and check them against the rig."""
+    loaded = rig if isinstance(rig, Rig) else load_rig(rig)
+    return Recording.open(
+        source,
+        loaded,
+        bind=bind,
+        cameras=settings.cameras,
+        frames=settings.frames,
+        every=settings.every,
+        on_size_mismatch=settings.on_size_mismatch,
+    )
+
+
+def reconstruct_files(
+    path: str | Path | Mapping[str, str | Path],
+    rig: Rig | str | Path,
+    out: str | Path | None = None,
+    settings: ReconstructConfig | None = None,
+    bind: Mapping[str, str] | None = None,
+    skeleton: Skeleton | str | None = None,
+    fps: float | None = None,
+) -> Poses3D:
+    """Reconstruct one person from files of 2D keypoints.
+
+    Args:
+        path: keypoints in any known format (see `load_keypoints_from`).
+        rig: the calibrated cameras, or their file.
+        out: as in `reconstruct_recording`.
+        settings: `method`, `cameras`, `frames`, `every` and `min_confidence` count here.
+        bind: folder or file name -> camera name, where names alone do not tell.
+        skeleton: the joint set, where the files do not tell.
+        fps: frames a second, where the files do not tell.
+
+    Returns:
+        The poses, P = 1.
+    """
+    chosen = settings or ReconstructConfig()
+    if out is not None:
+        check_writable(out)
+    timings_s: dict[str, float] = {}
+    with _timed(timings_s, "read"):
+        loaded = rig if isinstance(rig, Rig) else load_rig(rig)
+        loaded = loaded.select(chosen.cameras) if chosen.cameras else loaded
+        keypoints = load_keypoints_from(path, loaded.names, skeleton, fps, bind)
+        numbers = select_frames(chosen.frames, chosen.every, len(keypoints.points_px))
+        keypoints = keypoints.select_frames(numbers)
+    with _timed(timings_s, "triangulate"):
+        poses = reconstruct_keypoints(
+            keypoints, loaded, chosen.method, min_confidence=chosen.min_confidence
+        )
+    if out is not None:
+        _write(poses, out, chosen, timings_s, loaded.notes)
+    return poses
+
+
+def reconstruct_keypoints(
+    keypoints: Keypoints2D, rig: Rig, method: Method = "robust", *, min_confidence: float = 0.0
+) -> Poses3D:
+    """Reconstruct one person from 2D keypoints.
+
+    Args:
+        keypoints: of the rig's cameras or more of them; where views hold several people, the one
+            on whom the views agree is taken.
+        rig: at least two cameras.
+        method: see `triangulate.triangulation.triangulate_keypoints`.
+        min_confidence: observations below it are not used.
+    """
+    _check_rig(rig)
+    seen = keypoints.select_cameras(rig.names)
+    if not (seen.confidence > 0).any():
+        raise InputError(
+            f"{keypoints.source or 'the keypoints'}: nobody was detected in any view; check the "
+            "videos, the region of interest and the confidences"
+        )
+    person = one_person(seen, rig)
+    result = triangulate_keypoints(
+        person.points_px[:, :, 0].swapaxes(0, 1),
+        person.confidence[:, :, 0].swapaxes(0, 1),
+        rig.cameras,
+        method,
+        min_confidence,
+        person.skeleton.flip_permutation(),
+    )
+    return Poses3D(
+        positions_m=result.positions_m[:, None],
+        covariance_m2=result.covariance_m2[:, None],
+        reprojection_px=result.reprojection_px.swapaxes(0, 1)[:, None],
+        views_used=result.views_used.swapaxes(0, 1)[:, None],
+        reason=result.reason[:, None],
+        sides_swapped=result.sides_swapped.T[:, None],
+        skeleton=keypoints.skeleton,
+        names=rig.names,
+        fps=keypoints.fps,
+        frames=keypoints.frames,
+        up_axis=rig.up_axis,
+    )
+
+
+def reconstruct(
+    points_px: np.ndarray,
+    confidence: np.ndarray,
+    rig: Rig,
+    method: Method = "robust",
+    refine: None = None,
+    skeleton: Skeleton | None = None,
+    fps: float | None = None,
+) -> Poses3D:
+    """Reconstruct one person from arrays.
+
+    Args:
+        points_px: (T, V, J, 2) distorted pixels, NaN where not seen; views in the rig's order.
+        confidence: (T, V, J) in [0, 1]; 0 or NaN where not seen.
+        rig: the V cameras.
+        method: "robust" weighs each view by how probably it shows the point, with a noise model
+            learned from the data; "dlt" is the linear method with the confidences as weights.
+        refine: None; smoothing over time and bones has no method yet.
+        skeleton: the J joints; without one they are called joint_0, joint_1, ...
+        fps: frames a second.
+
+    Returns:
+        The poses, P = 1.
+    """
+    points_px, confidence = np.asarray(points_px), np.asarray(confidence)
+    if points_px.ndim != 4 or points_px.shape[1::2] != (len(rig), 2):
+        raise ValueError(f"points_px must have shape (T, {len(rig)}, J, 2), got {points_px.shape}")
+    if confidence.shape != points_px.shape[:-1]:
+        raise ValueError(
+            f"confidence must have shape {points_px.shape[:-1]}, got {confidence.shape}"
+        )
+    if np.nanmin(confidence, initial=0) < 0 or np.nanmax(confidence, initial=0) > 1:
+        raise ValueError("confidence must lie in [0, 1]")
+    if refine is not None:
+        raise ValueError(f"refine must be None, got {refine!r}")
+    joints = skeleton or Skeleton.anonymous(points_px.shape[2])
+    if len(joints.joint_names) != points_px.shape[2]:
+        raise ValueError(
+            f"skeleton must have {points_px.shape[2]} joints, got {len(joints.joint_names)}"
+        )
+    known = np.nan_to_num(confidence)
+    keypoints = Keypoints2D(points_px[:, :, None], known[:, :, None], rig.names, joints, fps)
+    return reconstruct_keypoints(keypoints, rig, method)
+
+
+def _write(
+    poses: Poses3D,
+    out: str | Path,
+    settings: ReconstructConfig,
+    timings_s: Mapping[str, float],
+    notes: Sequence[str],
+) -> None:
+    write_results(
+        poses,
+        out,
+        command=shlex.join(sys.argv),
+        settings=settings.model_dump(),
+        timings_s=timings_s,
+        notes=notes,
+    )
+
+
+def _check_rig(rig: Rig) -> None:
+    if len(rig) < 2:
+        raise InputError(f"the rig has one camera ({rig.names[0]}): 3D needs at least two")
+
+
+@contextmanager
+def _timed(timings_s: dict[str, float], step: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    timings_s[step] = time.perf_counter() - start
