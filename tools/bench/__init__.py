@@ -1,0 +1,1 @@
+"""Speed and accuracy beside slow twins and published figures: `make bench`, or run.py here."""
