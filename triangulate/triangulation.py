@@ -162,14 +162,16 @@ def _triangulate_chunk(
                 points_px, camera, sigma_px, outlier_share, usable, noise.freedom
             )
             used = belonging > 0.5
+            covariance = refined.covariance_m2 * noise.inflation
         else:
             weights = usable_score.flatten(1)
             refined, used = _triangulate_linear(points_px, camera, weights, sigma_px)
+            covariance = refined.covariance_m2
         reason = _reasons(refined, used, observed, usable, camera, method)
     ok = reason == Reason.ok
     return (
         torch.where(ok[:, None], refined.points_world, torch.nan),
-        torch.where(ok[:, None, None], refined.covariance_m2, torch.nan),
+        torch.where(ok[:, None, None], covariance, torch.nan),
         torch.where(ok & observed, refined.squared_px.sqrt(), torch.nan),
         used & ok,
         reason,

@@ -23,6 +23,7 @@ SIGMA_FLOOR_PX = 0.05
 _BINS = 8
 _PRIOR_COUNT = 30.0  # pseudo-observations that hold an estimate to its parent's
 _ROUNDS = 5
+_TELLING_VIEWS = 5  # with fewer the fit shapes the residuals as much as the noise does
 _GROUP_RANGE = 2.0  # so that no camera is believed, or not, much more than the others
 _PRIOR_FREEDOM, _PRIOR_FRAMES = 3.0, 300.0  # heavy flanks, until a recording says otherwise
 _FREEDOMS = (2.0, 3.0, 5.0, 8.0, 15.0, 30.0, 100.0)
@@ -40,6 +41,8 @@ class DetectionNoise:
         variance_factor: (K,) how the variance changes with the confidence.
         outlier_share: (K,) how often a detection of that confidence is plainly wrong.
         freedom: degrees of freedom of the honest detections; few: heavy flanks.
+        inflation: what the residuals show the points' variance to be, over what the weights alone
+            would make it (see `_inflation`).
     """
 
     sigma_px: Tensor
@@ -47,6 +50,7 @@ class DetectionNoise:
     variance_factor: Tensor
     outlier_share: Tensor
     freedom: float
+    inflation: float
 
     def at(self, confidence: Tensor) -> tuple[Tensor, Tensor]:
         """Standard deviation and prior probability of being wrong.
@@ -75,8 +79,8 @@ def estimate_noise(
 ) -> DetectionNoise:
     """Learn the noise from a sample of frames.
 
-    The first scale is the least median of squares over pairs of views, which stands half of the
-    views being wrong; rounds of robust triangulation and re-estimation follow (EM). Each estimate
+    The first scale is the least median of squares over pairs of views, which stands nearly half
+    of the views being wrong; rounds of robust triangulation and re-estimation follow (EM). Each estimate
     is held to the one above it (camera and joint to all, a confidence bin to the prior that a
     score is roughly a weight) by thirty pseudo-observations, so a single frame works too.
 
@@ -127,10 +131,11 @@ def _prior_noise(confidence: Tensor, sigma_px: Tensor) -> DetectionNoise:
     quantiles = torch.linspace(0, 1, _BINS, dtype=seen.dtype, device=seen.device)
     knots = seen[:: max(1, len(seen) // 100_000)].quantile(quantiles)
     steps = torch.arange(len(knots), dtype=knots.dtype, device=knots.device)
-    knots = knots + 1e-9 * steps  # strictly increasing
+    step = max(1e-9, 4 * torch.finfo(knots.dtype).eps)
+    knots = knots + step * steps  # strictly increasing
     factor = (knots.mean() / knots.clamp_min(0.02)).clamp(*_FACTOR_RANGE)
     share = 0.02 + 0.2 * (1 - knots.clamp(0, 1))
-    return DetectionNoise(sigma_px, knots, factor, share, _PRIOR_FREEDOM)
+    return DetectionNoise(sigma_px, knots, factor, share, _PRIOR_FREEDOM, 1.0)
 
 
 def _re_estimate(
@@ -146,10 +151,12 @@ def _re_estimate(
     factor = variance / noise.sigma_px[:, None].square()
     observed = confidence > 0
     odds = prior_share / (1 - prior_share)
-    likeliest = _likeliest_freedom((squared / variance)[observed], odds[observed])
+    squared_sigmas = squared / variance
+    telling = observed & (observed.sum(0) >= _TELLING_VIEWS)
+    likeliest = _likeliest_freedom(squared_sigmas[telling], odds[telling])
     heaviness = num_frames / likeliest + _PRIOR_FRAMES / _PRIOR_FREEDOM
     freedom = (num_frames + _PRIOR_FRAMES) / heaviness
-    flanks = (freedom + 2) / (freedom + squared / variance)
+    flanks = (freedom + 2) / (freedom + squared_sigmas)
     # sigma by camera and joint
     normalised = weight * flanks * squared / (2 * factor)
     total, count = normalised.sum(1), weight.sum(1)
@@ -175,7 +182,31 @@ def _re_estimate(
     variance_factor = (variance_factor / mean_factor).clamp(*_FACTOR_RANGE)
     outlier_share = (seen - kept + _PRIOR_COUNT * prior.outlier_share) / (seen + _PRIOR_COUNT)
     share = outlier_share.clamp(0.005, 0.5)
-    return DetectionNoise(sigma, noise.knots, variance_factor, share, freedom)
+    raw = refined.squared_px.unflatten(1, shape[1:]) / variance
+    inflation = _inflation(raw, weight, freedom)
+    return DetectionNoise(sigma, noise.knots, variance_factor, share, freedom, inflation)
+
+
+def _inflation(squared_sigmas: Tensor, weight: Tensor, freedom: float) -> float:
+    """How far the inverse of the weighted normal matrix is from the points' covariance.
+
+    The residuals of n views that show a point hold 2 n - 3 degrees of freedom, so their sum of
+    squares tells the variance without knowing its distribution (Hartley & Zisserman, 5.1.3). It
+    sets right what a scale or a degree of freedom that is a little off does to the weights.
+
+    Args:
+        squared_sigmas: (V, M, J) residuals as they are.
+        weight: (V, M, J) how probably the view shows the point.
+        freedom: of the weights.
+    """
+    num_views = weight.sum(0)
+    redundant = num_views > 1.75
+    if not bool(redundant.any()):
+        return 1.0
+    spare = (2 * num_views - 3)[redundant].sum()
+    variance = (weight * squared_sigmas).sum(0)[redundant].sum() / spare
+    flanks = (freedom + 2) / (freedom + squared_sigmas)
+    return float(variance * (weight * flanks).sum() / weight.sum())
 
 
 def _likeliest_freedom(squared_sigmas: Tensor, odds: Tensor) -> float:
@@ -185,7 +216,7 @@ def _likeliest_freedom(squared_sigmas: Tensor, odds: Tensor) -> float:
         squared_sigmas: (N,) residuals of what was observed.
         odds: (N,) of the tail, see `belonging`.
     """
-    best = -math.inf, _FREEDOMS[-1]
+    best = -math.inf, _PRIOR_FREEDOM
     for freedom in _FREEDOMS:
         scale2 = torch.ones((), dtype=odds.dtype, device=odds.device)
         for _ in range(5):

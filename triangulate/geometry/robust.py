@@ -9,8 +9,6 @@ the others agreeing on a point that contradicts it.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -73,9 +71,6 @@ def triangulate_robust(
         return belonging(squared_sigmas, odds, freedom) * flanks * inverse_variance
 
     refined = refine(start, points_px, camera, weigh, steps)
-    # What a Student residual tells of the point is less than its mean weight (Fisher information).
-    covariance = refined.covariance_m2 * ((freedom + 4) / (freedom + 2))
-    refined = replace(refined, covariance_m2=covariance)
     shows = belonging(refined.squared_px * inverse_variance, odds, freedom)
     return refined, torch.where((weight > 0) & refined.in_front, shows, 0.0)
 
