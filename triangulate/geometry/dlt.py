@@ -112,13 +112,14 @@ class _Solve(torch.autograd.Function):
         xx, xy, xz, bx, yy, yz, by, zz, bz, _ = entries.unbind()
         adjugate, determinant = _adjugate3(xx, xy, xz, yy, yz, zz)
         mean = (xx + yy + zz) / 3
-        smallest = (1e-14 * mean**3).clamp_min(torch.finfo(mean.dtype).tiny)
+        tiny = torch.finfo(mean.dtype).tiny
+        smallest = (1e-14 * mean**3).clamp_min(tiny)
         valid = (mean > 0) & (determinant > smallest)  # False where the mean is NaN or infinite
         if inverse_unit2 > 0:
             mu = _smallest_eigenvalue(entries, adjugate, determinant, valid, inverse_unit2)
             xx, yy, zz = xx - mu, yy - mu, zz - mu
             adjugate, determinant = _adjugate3(xx, xy, xz, yy, yz, zz)
-            valid = valid & (determinant > 0) & (adjugate[5] > 0) & (xx > 0)  # positive definite
+            valid = valid & (determinant > tiny) & (adjugate[5] > 0) & (xx > 0)  # still definite
         scale = 1 / torch.where(valid, determinant, 1.0)
         inverse = torch.where(valid, torch.stack(adjugate) * scale, 0.0)
         points_world = torch.where(valid, -_times(inverse, (bx, by, bz)), 0.0)

@@ -22,7 +22,7 @@ SIGMA_FLOOR_PX = 0.05
 
 _BINS = 8
 _PRIOR_COUNT = 30.0  # pseudo-observations that hold an estimate to its parent's
-_ROUNDS = 5
+_ROUNDS, _LATER_ROUNDS = 5, 2
 _TELLING_VIEWS = 5  # with fewer the fit shapes the residuals as much as the noise does
 _GROUP_RANGE = 2.0  # so that no camera is believed, or not, much more than the others
 _PRIOR_FREEDOM, _PRIOR_FRAMES = 3.0, 300.0  # heavy flanks, until a recording says otherwise
@@ -75,14 +75,18 @@ class DetectionNoise:
 
 
 def estimate_noise(
-    points_px: Tensor, confidence: Tensor, camera: Camera, num_frames: int | None = None
+    points_px: Tensor,
+    confidence: Tensor,
+    camera: Camera,
+    num_frames: int | None = None,
+    start: DetectionNoise | None = None,
 ) -> DetectionNoise:
     """Learn the noise from a sample of frames.
 
     The first scale is the least median of squares over pairs of views, which stands nearly half
-    of the views being wrong; rounds of robust triangulation and re-estimation follow (EM). Each estimate
-    is held to the one above it (camera and joint to all, a confidence bin to the prior that a
-    score is roughly a weight) by thirty pseudo-observations, so a single frame works too.
+    of the views being wrong; rounds of robust triangulation and re-estimation follow (EM). Each
+    estimate is held to the one above it (camera and joint to all, a confidence bin to the prior
+    that a score is roughly a weight) by thirty pseudo-observations, so a single frame works too.
 
     Args:
         points_px: (V, M, J, 2) distorted pixels of M frames, finite everywhere.
@@ -90,6 +94,8 @@ def estimate_noise(
         camera: with leading dim V.
         num_frames: of the recording that the sample stands for, by default M. The errors of
             neighbouring frames are alike, so only a long recording may thin the flanks out.
+        start: what is known already, as from before some observations were mended; two rounds
+            bring it up to date.
 
     Returns:
         The noise model.
@@ -97,9 +103,12 @@ def estimate_noise(
     num_frames = points_px.shape[1] if num_frames is None else num_frames
     num_views, _, num_joints = confidence.shape
     flat_px, observed = points_px.flatten(1, 2), confidence.flatten(1) > 0
-    sigma = _first_sigma(flat_px, observed, camera)
-    noise = _prior_noise(confidence, sigma.expand(num_views, num_joints))
-    for _ in range(_ROUNDS):
+    if start is None:
+        sigma = _first_sigma(flat_px, observed, camera)
+        noise = _prior_noise(confidence, sigma.expand(num_views, num_joints))
+    else:
+        noise = start
+    for _ in range(_ROUNDS if start is None else _LATER_ROUNDS):
         sigma_px, outlier_share = (values.flatten(1) for values in noise.at(confidence))
         refined, shows = triangulate_robust(
             flat_px, camera, sigma_px, outlier_share, observed, noise.freedom, steps=1
@@ -129,10 +138,10 @@ def _prior_noise(confidence: Tensor, sigma_px: Tensor) -> DetectionNoise:
     if not seen.numel():
         seen = confidence.new_ones(1)
     quantiles = torch.linspace(0, 1, _BINS, dtype=seen.dtype, device=seen.device)
-    knots = seen[:: max(1, len(seen) // 100_000)].quantile(quantiles)
-    steps = torch.arange(len(knots), dtype=knots.dtype, device=knots.device)
-    step = max(1e-9, 4 * torch.finfo(knots.dtype).eps)
-    knots = knots + step * steps  # strictly increasing
+    # Scores may come in steps: a knot that is there twice would never see a detection.
+    knots = seen[:: max(1, len(seen) // 100_000)].quantile(quantiles).unique()
+    if len(knots) == 1:
+        knots = torch.cat([knots, knots + 1e-3])
     factor = (knots.mean() / knots.clamp_min(0.02)).clamp(*_FACTOR_RANGE)
     share = 0.02 + 0.2 * (1 - knots.clamp(0, 1))
     return DetectionNoise(sigma_px, knots, factor, share, _PRIOR_FREEDOM, 1.0)
@@ -201,12 +210,11 @@ def _inflation(squared_sigmas: Tensor, weight: Tensor, freedom: float) -> float:
     """
     num_views = weight.sum(0)
     redundant = num_views > 1.75
-    if not bool(redundant.any()):
-        return 1.0
     spare = (2 * num_views - 3)[redundant].sum()
-    variance = (weight * squared_sigmas).sum(0)[redundant].sum() / spare
+    squares = (weight * squared_sigmas).sum(0)[redundant].sum()
+    variance = (squares + _PRIOR_COUNT) / (spare + _PRIOR_COUNT)
     flanks = (freedom + 2) / (freedom + squared_sigmas)
-    return float(variance * (weight * flanks).sum() / weight.sum())
+    return float(variance * (weight * flanks).sum() / weight.sum().clamp_min(1e-9))
 
 
 def _likeliest_freedom(squared_sigmas: Tensor, odds: Tensor) -> float:
