@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -22,6 +24,7 @@ import torch
 from triangulate.errors import InputError
 from triangulate.files import atomic_path
 from triangulate.geometry.dlt import triangulate_dlt
+from triangulate.geometry.threads import one_thread
 from triangulate.keypoints import Keypoints2D
 from triangulate.people.association import one_person
 from triangulate.pose2d.model_files import cache_folder
@@ -37,6 +40,7 @@ DETECTORS = get_args(Detector)
 STRETCH_FRAMES = 240  # finished together, so this much work at most is lost
 _HINT_EVERY = 5  # frames between two looks for a view that lost the person
 _HINT_CONFIDENCE = 0.5
+_REMEDY = "name another cache folder in $TRIANGULATE_CACHE, or keep nothing with --no-cache"
 
 Progress = Callable[[int, int], None]  # frames done, frames in all
 
@@ -119,6 +123,7 @@ def _detect_rest(
                 progress(number, len(recording))
 
 
+@one_thread()
 def find_lost(points_px: np.ndarray, confidence: np.ndarray, rig: Rig) -> list[Region | None]:
     """Where the views that do not see the person should look, by what the others see.
 
@@ -142,7 +147,7 @@ def find_lost(points_px: np.ndarray, confidence: np.ndarray, rig: Rig) -> list[R
     undistorted, valid = rig.cameras.undistort(torch.from_numpy(observed).double())
     weights = torch.from_numpy(np.where(score > _HINT_CONFIDENCE, score, 0)).double() * valid
     points_world, found = triangulate_dlt(
-        undistorted.movedim(0, 1), rig.cameras.projection(), weights.mT
+        undistorted.movedim(0, 1), rig.cameras.projection(), weights.mT, homogeneous_unit=math.inf
     )
     projected, in_front = rig.cameras.project(points_world)
     pixels = torch.where((in_front & found)[..., None], projected, torch.nan).numpy()
@@ -168,6 +173,7 @@ def _cache_folder(recording: Recording, detector: str) -> Path:
     digest.update(f"{metadata.version('triangulate')} {detector} {STRETCH_FRAMES}".encode())
     digest.update(recording.content_key().encode())
     digest.update(np.ascontiguousarray(recording.video_frames).tobytes())
+    digest.update(repr((recording.rig.lens_names, recording.sizes)).encode())
     for key in ("K", "dist", "rotation", "translation_m"):
         digest.update(np.ascontiguousarray(arrays[key]).tobytes())
     return cache_folder() / "detections" / digest.hexdigest()
@@ -185,7 +191,7 @@ def _save_stretch(
     state: tuple[ViewState, ...],
 ) -> None:
     path = _stretch_path(folder, number)
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+    with atomic_path(path, _REMEDY) as temporary, temporary.open("wb") as stream:
         np.savez(
             stream,
             points_px=points_px,
@@ -204,7 +210,7 @@ def _load_stretch(
         with np.load(path, allow_pickle=False) as archive:
             views = json.loads(str(archive["state"]))
             return archive["points_px"], archive["confidence"], tuple(map(_view_state, views))
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile):
         return None  # a damaged stretch is done again
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import platform
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,7 +17,7 @@ import yaml
 from triangulate.errors import InputError
 from triangulate.export.csv import write_csv
 from triangulate.export.trc import write_trc
-from triangulate.files import write_text
+from triangulate.files import atomic_path, write_text
 from triangulate.poses import Poses3D
 from triangulate.summary import summarise
 
@@ -21,14 +25,15 @@ _LIBRARIES = ("triangulate", "torch", "numpy", "opencv-python", "av", "ai-edge-l
 
 
 def check_writable(folder: str | Path) -> None:
-    """Fail before the work rather than after it.
+    """Fail before the work rather than after it; nothing is left behind.
 
     Raises:
         InputError: the folder cannot be made or written.
     """
-    probe = Path(folder) / ".writable"
-    write_text(probe, "")
-    probe.unlink()
+    folder = Path(folder)
+    with _without_empty_folders(folder):
+        write_text(folder / ".writable", "")
+        (folder / ".writable").unlink()
 
 
 def write_results(
@@ -40,7 +45,7 @@ def write_results(
     timings_s: Mapping[str, float] | None = None,
     notes: Sequence[str] = (),
 ) -> list[Path]:
-    """Write `poses.npz`, `poses.csv`, `poses.trc` and `run.yaml`.
+    """Write `poses.npz`, `poses.csv`, `poses.trc` and `run.yaml`: all of them, or none.
 
     Args:
         poses: the result; several people get a `.trc` each, numbered from 1.
@@ -57,23 +62,51 @@ def write_results(
     if folder.is_file():
         raise InputError(f"{folder}: is a file, not a folder; choose another place with --out")
     num_people = poses.positions_m.shape[1]
-    trc_paths = [
-        folder / ("poses.trc" if num_people == 1 else f"poses_{person + 1}.trc")
+    trc_names = [
+        "poses.trc" if num_people == 1 else f"poses_{person + 1}.trc"
         for person in range(num_people)
     ]
-    poses.save(folder / "poses.npz")
-    write_csv(poses, folder / "poses.csv")
-    trc_notes = [write_trc(poses, path, person) for person, path in enumerate(trc_paths)]
-    document = {
-        "command": command,
-        "versions": _versions(),
-        "settings": dict(settings or {}),
-        "timings_s": {step: round(seconds, 3) for step, seconds in (timings_s or {}).items()},
-        "notes": list(dict.fromkeys([*notes, *(note for some in trc_notes for note in some)])),
-        "summary": summarise(poses).as_dict(),
-    }
-    write_text(folder / "run.yaml", yaml.safe_dump(_plain(document), sort_keys=False, width=100))
-    return [folder / "poses.npz", folder / "poses.csv", *trc_paths, folder / "run.yaml"]
+    run = {"command": command, "versions": _versions(), "settings": _plain(settings or {})}
+    with _together(folder) as staging:
+        replace(poses, run=run).save(staging / "poses.npz")
+        write_csv(poses, staging / "poses.csv")
+        trc_notes = [write_trc(poses, staging / name, p) for p, name in enumerate(trc_names)]
+        document = run | {
+            "timings_s": {step: round(seconds, 3) for step, seconds in (timings_s or {}).items()},
+            "notes": list(dict.fromkeys([*notes, *(note for some in trc_notes for note in some)])),
+            "summary": summarise(poses).as_dict(),
+        }
+        text = yaml.safe_dump(_plain(document), sort_keys=False, width=100, allow_unicode=True)
+        write_text(staging / "run.yaml", text)
+    return [folder / name for name in ("poses.npz", "poses.csv", *trc_names, "run.yaml")]
+
+
+@contextmanager
+def _together(folder: Path) -> Iterator[Path]:
+    """A place inside `folder` whose files move up when the block ends without an error."""
+    staging = folder / f".{os.getpid()}.part"
+    with _without_empty_folders(folder):
+        try:
+            yield staging
+            for part in sorted(staging.iterdir()):
+                with atomic_path(folder / part.name) as temporary:
+                    os.replace(part, temporary)
+        except InputError as error:
+            raise InputError(str(error).replace(str(staging), str(folder))) from error
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def _without_empty_folders(folder: Path) -> Iterator[None]:
+    """Take the folders that come into being on the way to `folder` away again if nothing is in."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        yield
+    finally:
+        for place in missing:
+            with suppress(OSError):  # never made, or in use
+                place.rmdir()
 
 
 def _plain(value: Any) -> Any:

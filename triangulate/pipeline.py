@@ -17,9 +17,12 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from triangulate.config import ReconstructConfig
 from triangulate.detection import Progress, detect_recording
@@ -31,6 +34,7 @@ from triangulate.people.association import one_person
 from triangulate.poses import Poses3D
 from triangulate.recording import Recording, select_frames
 from triangulate.recording.recording import Source
+from triangulate.recording.sizes import CROP_LIMIT
 from triangulate.rig import Rig
 from triangulate.rig_formats import load_rig
 from triangulate.skeleton import Skeleton
@@ -76,7 +80,8 @@ def reconstruct_recording(
             keypoints, recording.rig, chosen.method, min_confidence=chosen.min_confidence
         )
     if out is not None:
-        _write(poses, out, chosen, timings_s, [*recording.rig.notes, *recording.notes])
+        notes = [*recording.rig.notes, *recording.notes]
+        _write(poses, out, chosen.model_dump(), timings_s, notes)
     return poses
 
 
@@ -86,7 +91,12 @@ def open_recording(
     settings: ReconstructConfig,
     bind: Mapping[str, str] | None = None,
 ) -> Recording:
-    """Open the videos as the settings say, and check them against the rig."""
+    """Open the videos as the settings say, and check them against the rig.
+
+    A recording that is open already is returned as it is.
+    """
+    if isinstance(source, Recording):
+        return source
     loaded = rig if isinstance(rig, Rig) else load_rig(rig)
     return Recording.open(
         source,
@@ -96,6 +106,8 @@ def open_recording(
         frames=settings.frames,
         every=settings.every,
         on_size_mismatch=settings.on_size_mismatch,
+        match=settings.match,
+        fps=settings.fps,
     )
 
 
@@ -114,7 +126,8 @@ def reconstruct_files(
         path: keypoints in any known format (see `load_keypoints_from`).
         rig: the calibrated cameras, or their file.
         out: as in `reconstruct_recording`.
-        settings: `method`, `cameras`, `frames`, `every` and `min_confidence` count here.
+        settings: `method`, `cameras`, `frames`, `every`, `on_size_mismatch` and `min_confidence`
+            count here; frames go by the numbers that the keypoints say.
         bind: folder or file name -> camera name, where names alone do not tell.
         skeleton: the joint set, where the files do not tell.
         fps: frames a second, where the files do not tell.
@@ -130,14 +143,17 @@ def reconstruct_files(
         loaded = rig if isinstance(rig, Rig) else load_rig(rig)
         loaded = loaded.select(chosen.cameras) if chosen.cameras else loaded
         keypoints = load_keypoints_from(path, loaded.names, skeleton, fps, bind)
-        numbers = select_frames(chosen.frames, chosen.every, len(keypoints.points_px))
-        keypoints = keypoints.select_frames(numbers)
+        keypoints = _select_frames(keypoints, chosen.frames, chosen.every)
+        loaded, notes = _fit_rig(loaded, keypoints, chosen.on_size_mismatch)
     with _timed(timings_s, "triangulate"):
         poses = reconstruct_keypoints(
             keypoints, loaded, chosen.method, min_confidence=chosen.min_confidence
         )
     if out is not None:
-        _write(poses, out, chosen, timings_s, loaded.notes)
+        used = {"keypoints": _as_text(path), **chosen.model_dump(exclude={"detector", "match"})}
+        used |= {"skeleton": keypoints.skeleton.name or None, "fps": keypoints.fps}
+        notes = [*loaded.notes, f"keypoints: {keypoints.source}", *notes]
+        _write(poses, out, used, timings_s, notes)
     return poses
 
 
@@ -154,6 +170,7 @@ def reconstruct_keypoints(
         min_confidence: observations below it are not used.
     """
     _check_rig(rig)
+    rig, _ = _fit_rig(rig, keypoints)
     seen = keypoints.select_cameras(rig.names)
     if not (seen.confidence > 0).any():
         raise InputError(
@@ -229,10 +246,16 @@ def reconstruct(
     return reconstruct_keypoints(keypoints, rig, method)
 
 
+def _as_text(path: str | Path | Mapping[str, str | Path]) -> str | dict[str, str]:
+    if isinstance(path, Mapping):
+        return {name: str(file) for name, file in path.items()}
+    return str(path)
+
+
 def _write(
     poses: Poses3D,
     out: str | Path,
-    settings: ReconstructConfig,
+    settings: Mapping[str, Any],
     timings_s: Mapping[str, float],
     notes: Sequence[str],
 ) -> None:
@@ -240,10 +263,46 @@ def _write(
         poses,
         out,
         command=shlex.join(sys.argv),
-        settings=settings.model_dump(),
+        settings=settings,
         timings_s=timings_s,
         notes=notes,
     )
+
+
+def _select_frames(keypoints: Keypoints2D, frames: str | None, every: int) -> Keypoints2D:
+    """Keep frames by their numbers in the recording, and every nth of them."""
+    numbers = np.asarray(keypoints.frames)
+    wanted = select_frames(frames, 1, int(numbers[-1]) + 1) if frames else numbers
+    chosen = np.flatnonzero(np.isin(numbers, wanted))[::every]
+    if not len(chosen):
+        held = f"the keypoints are of frames {numbers[0]} to {numbers[-1]}"
+        raise InputError(f"--frames {frames}: {held}")
+    return keypoints.select_frames(chosen)
+
+
+def _fit_rig(
+    rig: Rig, keypoints: Keypoints2D, on_size_mismatch: str = "crop"
+) -> tuple[Rig, list[str]]:
+    """The rig of the images that the keypoints are of, and notes: `fit_rig` without the images."""
+    sizes = keypoints.select_cameras(rig.names).sizes or [None] * len(rig)
+    scale, notes = np.ones((len(rig), 2)), []
+    for v, (name, calibrated, size) in enumerate(zip(rig.names, rig.sizes, sizes, strict=True)):
+        if calibrated is None or size is None or size == calibrated:
+            continue
+        factor = np.array(size) / calibrated
+        says = f"{name}: the keypoints are of {size[0]} x {size[1]} images, the calibration is of "
+        says += f"{calibrated[0]} x {calibrated[1]}"
+        if on_size_mismatch == "scale":
+            scale[v] = factor
+            notes.append(f"{says}: taken as resized")
+        elif on_size_mismatch == "crop" and np.abs(factor - 1).max() <= CROP_LIMIT:
+            notes.append(f"{says}: taken as cut or padded at the right or lower edge")
+        else:
+            raise InputError(f"{says}; if they were resized, say --on-size-mismatch scale")
+    if not notes:
+        return rig, notes
+    known = tuple(size or calibrated for size, calibrated in zip(sizes, rig.sizes, strict=True))
+    return replace(rig, cameras=rig.cameras.resized(torch.from_numpy(scale)), sizes=known), notes
 
 
 def _check_rig(rig: Rig) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from triangulate.errors import InputError
 from triangulate.files import atomic_path
 from triangulate.keypoints import read_npz, skeleton_from_header
 from triangulate.skeleton import Skeleton
@@ -27,7 +28,8 @@ class Reason(IntEnum):
     too_few_views = 1
     """Fewer than two cameras saw the joint."""
     low_confidence = 2
-    """Two cameras or more saw it, but fewer than two with enough confidence."""
+    """Two cameras or more saw it, but fewer than two with enough confidence, or where their lens
+    model holds."""
     high_error = 3
     """No two cameras agree on a point that others do not contradict."""
     narrow_rays = 4
@@ -44,8 +46,8 @@ class Poses3D:
         positions_m: (T, P, J, 3) world, metres; NaN exactly where `reason` is not ok.
         covariance_m2: (T, P, J, 3, 3); NaN where the position is.
         reprojection_px: (T, P, V, J) distance between the observed pixel and the point projected
-            with the lens, for every observed view, used or not; NaN where not observed, or where
-            there is no position.
+            with the lens, for every observed view, used or not; NaN where not observed, where
+            there is no position, or where that lies behind the camera.
         views_used: (T, P, V, J) whether the view took part in the position.
         reason: (T, P, J) uint8 codes of `Reason`.
         sides_swapped: (T, P, V) whether left and right of the view's detections were exchanged
@@ -76,6 +78,10 @@ class Poses3D:
         """Check the shapes."""
         if self.frames is None:
             object.__setattr__(self, "frames", np.arange(len(self.positions_m)))
+        if self.positions_m.ndim != 4:
+            raise ValueError(
+                f"positions_m must have shape (T, P, J, 3), got {self.positions_m.shape}"
+            )
         num_frames, num_people, num_joints, _ = self.positions_m.shape
         per_view = (num_frames, num_people, len(self.names), num_joints)
         expected = {
@@ -168,17 +174,20 @@ def load_poses(path: str | Path) -> Poses3D:
     cameras, fps, up_axis, reasons (the names of the codes, in order) and run.
     """
     arrays, header = read_npz(path, POSES_FORMAT, POSES_VERSION)
-    return Poses3D(
-        arrays["positions_m"],
-        arrays["covariance_m2"],
-        arrays["reprojection_px"],
-        arrays["views_used"],
-        arrays["reason"],
-        arrays["sides_swapped"],
-        skeleton_from_header(header),
-        tuple(header["cameras"]),
-        header["fps"],
-        arrays["frames"],
-        header["up_axis"],
-        header["run"],
-    )
+    try:
+        return Poses3D(
+            arrays["positions_m"],
+            arrays["covariance_m2"],
+            arrays["reprojection_px"],
+            arrays["views_used"],
+            arrays["reason"],
+            arrays["sides_swapped"],
+            skeleton_from_header(header),
+            tuple(header["cameras"]),
+            header["fps"],
+            arrays["frames"],
+            header["up_axis"],
+            header["run"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: is a broken {POSES_FORMAT} file ({error})") from None

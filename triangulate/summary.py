@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -65,8 +66,8 @@ class Summary:
     missing: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain numbers and texts, for YAML and JSON."""
-        return asdict(self)
+        """Plain numbers and texts, for YAML and JSON; None where there is no number."""
+        return _without_nan(asdict(self))
 
 
 def summarise(poses: Poses3D) -> Summary:
@@ -116,6 +117,14 @@ def _bone(poses: Poses3D, edge: tuple[int, int]) -> BoneSummary:
         median_m=_percentile(known, 50),
         spread_m=float(known.std()) if len(known) else float("nan"),
     )
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _share(condition: np.ndarray) -> float:

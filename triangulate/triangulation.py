@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 
 from triangulate.geometry.camera import Camera
+from triangulate.geometry.covariance import information_matrix
 from triangulate.geometry.dlt import triangulate_dlt
 from triangulate.geometry.noise import DetectionNoise, estimate_noise
 from triangulate.geometry.refine import Refined, refine
 from triangulate.geometry.robust import triangulate_robust
+from triangulate.geometry.threads import one_thread
 from triangulate.people.sides import exchange_sides, find_swapped
 from triangulate.poses import Reason
 
@@ -35,7 +37,8 @@ class Triangulated:
     Attributes:
         positions_m: (M, J, 3), NaN where the reason is not ok.
         covariance_m2: (M, J, 3, 3), likewise.
-        reprojection_px: (V, M, J), NaN where not observed or without a position.
+        reprojection_px: (V, M, J), NaN where not observed, without a position, or behind the
+            camera.
         views_used: (V, M, J) bool.
         reason: (M, J) uint8 codes of `Reason`.
         sides_swapped: (V, M) bool, whether left and right of the view were exchanged.
@@ -49,6 +52,7 @@ class Triangulated:
     sides_swapped: np.ndarray
 
 
+@one_thread()
 def triangulate_keypoints(
     points_px: np.ndarray,
     confidence: np.ndarray,
@@ -74,7 +78,8 @@ def triangulate_keypoints(
     observed = np.isfinite(points_px).all(-1) & (confidence > 0)
     points_px = np.where(observed[..., None], points_px, np.nan)
     confidence = np.where(observed, confidence, 0.0)
-    first = _triangulate(points_px, confidence, camera, method, min_confidence)
+    noise = _learn_noise(points_px, confidence, camera, min_confidence)
+    first = _triangulate(points_px, confidence, camera, noise, method, min_confidence)
     has_sides = flip is not None and bool((flip != np.arange(len(flip))).any())
     if flip is None or not has_sides or method != "robust" or len(camera.K) < 3:
         return first
@@ -84,7 +89,9 @@ def triangulate_keypoints(
         return first
     points_px = exchange_sides(points_px, swapped, flip)
     confidence = exchange_sides(confidence, swapped, flip)
-    again = _triangulate(points_px, confidence, camera, method, min_confidence, changed)
+    noise = _learn_noise(points_px, confidence, camera, min_confidence, noise)
+    points_px, confidence = points_px[:, changed], confidence[:, changed]
+    again = _triangulate(points_px, confidence, camera, noise, method, min_confidence)
     return _replaced(first, again, swapped)
 
 
@@ -98,24 +105,33 @@ def _replaced(first: Triangulated, again: Triangulated, swapped: np.ndarray) -> 
     return replace(first, sides_swapped=swapped)
 
 
+def _learn_noise(
+    points_px: np.ndarray,
+    confidence: np.ndarray,
+    camera: Camera,
+    min_confidence: float,
+    start: DetectionNoise | None = None,
+) -> DetectionNoise:
+    """From frames spread over the recording."""
+    _, num_frames, num_joints = confidence.shape
+    stride = math.ceil(max(1, num_frames * num_joints) / _NOISE_SAMPLE)
+    points = torch.from_numpy(np.nan_to_num(points_px[:, ::stride])).double()
+    score = torch.from_numpy(confidence[:, ::stride]).double()
+    usable_score = torch.where(score >= min_confidence, score, 0.0)
+    return estimate_noise(points, usable_score, camera, num_frames, start)
+
+
 def _triangulate(
     points_px: np.ndarray,
     confidence: np.ndarray,
     camera: Camera,
+    noise: DetectionNoise,
     method: Method,
     min_confidence: float,
-    frames: np.ndarray | None = None,
 ) -> Triangulated:
-    """All frames, or those of a mask (M,); the noise is learned from all of them."""
     points = torch.from_numpy(np.nan_to_num(points_px)).double()
     score = torch.from_numpy(confidence).double()
     usable_score = torch.where(score >= min_confidence, score, 0.0)
-    stride = math.ceil(max(1, score[0].numel()) / _NOISE_SAMPLE)
-    sample = points[:, ::stride], usable_score[:, ::stride]
-    noise = estimate_noise(*sample, camera, num_frames=score.shape[1])
-    if frames is not None:
-        mask = torch.from_numpy(frames)
-        points, score, usable_score = points[:, mask], score[:, mask], usable_score[:, mask]
     frames_a_chunk = max(1, _CHUNK_POINTS // max(1, score.shape[2]))
     chunks = [
         _triangulate_chunk(*chunk, camera, noise, method)
@@ -167,12 +183,12 @@ def _triangulate_chunk(
             weights = usable_score.flatten(1)
             refined, used = _triangulate_linear(points_px, camera, weights, sigma_px)
             covariance = refined.covariance_m2
-        reason = _reasons(refined, used, observed, usable, camera, method)
+        reason = _reasons(refined, used, observed, usable, points_px, camera, method)
     ok = reason == Reason.ok
     return (
         torch.where(ok[:, None], refined.points_world, torch.nan),
         torch.where(ok[:, None, None], covariance, torch.nan),
-        torch.where(ok & observed, refined.squared_px.sqrt(), torch.nan),
+        torch.where(ok & observed & refined.in_front, refined.squared_px.sqrt(), torch.nan),
         used & ok,
         reason,
     )
@@ -187,9 +203,15 @@ def _triangulate_linear(
     points_world, _ = triangulate_dlt(
         undistorted.movedim(0, 1), camera.projection(), weights.mT, homogeneous_unit=math.inf
     )
-    used = weights > 0
-    precision = torch.where(used, 1 / sigma_px.square(), 0.0)
-    return refine(points_world, points_px, camera, lambda _: precision, steps=0), used
+    depth = camera.cam_from_world.apply(points_world)[..., 2]
+    precision = (weights * depth).square()  # the method's rows are pixels times depth
+    refined = refine(points_world, points_px, camera, lambda _: precision, steps=0)
+    # These are not the weights that the noise would ask for: the covariance of weighted least
+    # squares with other weights is H^-1 (sum_v a_v^2 sigma_v^2 J_v^T J_v) H^-1.
+    _, jacobian, _ = camera.project_with_jacobian(points_world)
+    scatter = information_matrix(jacobian, (refined.precision * sigma_px).square())
+    covariance = refined.covariance_m2 @ scatter @ refined.covariance_m2
+    return replace(refined, covariance_m2=covariance), weights > 0
 
 
 def _reasons(
@@ -197,10 +219,13 @@ def _reasons(
     used: Tensor,
     observed: Tensor,
     usable: Tensor,
+    points_px: Tensor,
     camera: Camera,
     method: Method,
 ) -> Tensor:
-    """(N,) uint8 codes; the first that applies of those in `codes`."""
+    """(N,) uint8 codes; the first that applies of those in `tests`."""
+    _, rays, on_lens = camera.rays(points_px)
+    usable = usable & on_lens
     num_used, num_usable = used.sum(0), usable.sum(0)
     behind = (usable & ~refined.in_front).any(0)
     if method == "robust":
@@ -209,13 +234,15 @@ def _reasons(
         behind &= num_used < 2
     else:
         contradicted = torch.zeros_like(behind)
-    narrow = ~refined.valid | (_widest_angle_deg(refined, used, camera) < MIN_RAY_ANGLE_DEG)
     tests = [
         (observed.sum(0) < 2, Reason.too_few_views),
         (num_usable < 2, Reason.low_confidence),
+        # Before the point is judged: where parallel rays meet, if they do, is chance.
+        (_widest_angle_deg(rays, usable) < MIN_RAY_ANGLE_DEG, Reason.narrow_rays),
         (behind, Reason.behind_camera),
         (contradicted, Reason.high_error),
-        (narrow, Reason.narrow_rays),
+        (_widest_angle_deg(rays, used) < MIN_RAY_ANGLE_DEG, Reason.narrow_rays),
+        (~refined.valid, Reason.narrow_rays),
     ]
     reason = torch.full(num_used.shape, int(Reason.ok), dtype=torch.uint8)
     for holds, code in reversed(tests):
@@ -223,11 +250,9 @@ def _reasons(
     return reason
 
 
-def _widest_angle_deg(refined: Refined, used: Tensor, camera: Camera) -> Tensor:
-    """(N,) the widest angle under which two used views see the point."""
-    rays = refined.points_world - camera.centre_world[:, None]
-    rays = rays / rays.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+def _widest_angle_deg(rays: Tensor, views: Tensor) -> Tensor:
+    """(N,) the widest angle between unit rays (V, N, 3) of some views (V, N)."""
     cosine = torch.einsum("vni,wni->vwn", rays, rays)
-    both = used[:, None] & used[None, :]
+    both = views[:, None] & views[None, :]
     smallest = torch.where(both, cosine, 1.0).flatten(0, 1).amin(0)
     return torch.rad2deg(torch.arccos(smallest.clamp(-1, 1)))

@@ -74,7 +74,7 @@ def test_a_config_cannot_be_changed() -> None:
         ("every: 010", "'every' should be a valid integer"),
         ("every: 0", "'every' should be greater than or equal to 1, got 0"),
         ("every: '2'", "'every' should be a valid integer, got '2'"),
-        ("every: 1\nevery: 2", "line 2, column 1: 'every' is given twice"),
+        ("every: 1\nevery: 2", "'every' is given twice (lines 1 and 2): rename or remove one"),
         ("method: fast", "'method' should be 'robust' or 'dlt', got 'fast'"),
         ("frames: 5", "'frames' should be a valid string, got 5"),
         ("cameras: cam1", "'cameras' should be a valid list, got 'cam1'"),
@@ -83,10 +83,10 @@ def test_a_config_cannot_be_changed() -> None:
         ("min_confidence: .nan", "'min_confidence' should be a finite number"),
         ("every: 0\nmethd: dlt", "'every' should be greater than or equal to 1, got 0; unknown"),
         ("- every", "expected settings as 'key: value' lines"),
-        ("every: [", "not valid YAML: line 1"),
-        ("every: !!int x", "not valid YAML"),
-        ("every: !!python/name:os.system", "not valid YAML"),
-        ("? [every]\n: 1", "expected a name as key"),
+        ("every: [", "is no valid YAML: line 1, column 9"),
+        ("every: !!int x", "is no valid YAML"),
+        ("every: !!python/name:os.system", "is no valid YAML"),
+        ("? [every]\n: 1", "line 1: a name is missing before the ':'"),
     ],
 )
 def test_refusals_name_file_key_and_expectation(tmp_path: Path, text: str, said: str) -> None:

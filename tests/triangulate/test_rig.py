@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from triangulate.errors import InputError
-from triangulate.rig import Rig, parse_yaml
+from triangulate.rig import Rig
 
 NAMES = ["left", "mid", "right"]
 SIZES = [(640, 480), (1080, 1920), (640, 480)]
@@ -99,7 +99,7 @@ def test_a_short_lens_is_padded():
     [
         ({"names": []}, "the rig has no cameras"),
         ({"names": ["left", "mid", "left"]}, "camera name 'left' is given twice: rename one"),
-        ({"names": ["left", " ", "right"]}, "camera number 1: no name"),
+        ({"names": ["left", " ", "right"]}, "camera number 2 has no name: give it"),
         ({"names": ["left", "right"]}, "K must have shape (2, 3, 3)"),
         ({"K": np.eye(3)}, "K must have shape (3, 3, 3)"),
         ({"K": [["a"]]}, "K must hold numbers"),
@@ -135,7 +135,7 @@ def test_numbers_that_are_not_finite_name_the_camera(key, bad):
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("rotation", np.diag([1.0, 1.0, -1.0]), "determinant -1.000"),
+        ("rotation", np.diag([1.0, 1.0, -1.0]), "is mirrored (determinant -1.000): turn the sign"),
         ("rotation", np.diag([1.0, 1.0, 1.01]), "no rotation matrix"),
         ("rotation", np.zeros((3, 3)), "no rotation matrix"),
         ("K", np.eye(3)[[1, 0, 2]], "K must be [fx s cx; 0 fy cy; 0 0 1]"),
@@ -225,8 +225,6 @@ def test_the_file_is_for_people_too(tmp_path):
 def test_names_that_yaml_could_take_for_something_else(names, tmp_path):
     Rig.from_arrays(**arrays(names=names)).save(tmp_path / "rig.yaml")
     assert Rig.load(tmp_path / "rig.yaml").names == tuple(names)
-    unquoted = parse_yaml("cameras: {01: a, 1: b, no: c, 10:20: d}")
-    assert list(unquoted["cameras"]) == ["01", "1", "no", "10:20"]
 
 
 def test_a_rig_that_cannot_be_written_leaves_nothing(tmp_path):
@@ -287,7 +285,7 @@ def test_broken_entries_name_their_camera(key, value, said, tmp_path):
     [
         (b"format: triangulate-rig\ncameras: {left", "is no valid YAML"),
         (b"\xff\xfe\x00", "is no text file"),
-        (b"left: 1\nleft: 2", "'left' is given twice: rename one"),
+        (b"left: 1\nleft: 2", "'left' is given twice (lines 1 and 2): rename"),
         (b"? [a, b]\n: 1", "a name is missing"),
         (b"", "no 'format: triangulate-rig' in it"),
     ],

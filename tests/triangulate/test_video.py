@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import struct
 import wave
+from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from triangulate.video import decoder, probe, read_frames
 
 WIDTH, HEIGHT, BITS = 160, 120, 10
 MS = Fraction(1, 1000)
+WriteVideo = Callable[..., Path]
 VARYING_MS = [0, *np.cumsum(np.random.default_rng(0).integers(20, 60, 99)).tolist()]
 
 
@@ -35,40 +38,9 @@ def number_in(image: np.ndarray) -> int:
     return int(((blocks > 118) << np.arange(BITS)).sum())
 
 
-def write_video(
-    path: Path,
-    count: int = 40,
-    *,
-    codec: str = "libx264",
-    fps: int = 30,
-    times: list[int] | None = None,
-    time_base: Fraction | None = None,
-    size: tuple[int, int] = (WIDTH, HEIGHT),
-    rotation: int | None = None,
-    mirrored: bool = False,
-    aspect: Fraction | None = None,
-    faststart: bool = False,
-    options: dict[str, str] | None = None,
-) -> Path:
-    with av.open(
-        str(path), "w", container_options={"movflags": "faststart"} if faststart else {}
-    ) as container:
-        stream: Any = container.add_stream(codec, rate=fps, options={"g": "10", **(options or {})})
-        stream.width, stream.height = size
-        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        time_base = time_base or Fraction(1, fps)
-        stream.codec_context.time_base = time_base
-        if aspect:
-            stream.codec_context.sample_aspect_ratio = aspect
-        if rotation is not None or mirrored:
-            stream.set_display_rotation(rotation or 0, hflip=mirrored)
-        for number in range(count):
-            frame = av.VideoFrame.from_ndarray(picture(number, *size), format="rgb24")
-            frame.pts = number if times is None else times[number]
-            frame.time_base = time_base
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
+@pytest.fixture(scope="session")
+def write_video(write_video: WriteVideo) -> WriteVideo:
+    return partial(write_video, picture=picture)
 
 
 def cut(path: Path, part: float) -> Path:
@@ -97,7 +69,9 @@ CONTAINERS = {
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
-def test_every_frame_once_in_order_with_its_time(tmp_path: Path, name: str) -> None:
+def test_every_frame_once_in_order_with_its_time(
+    write_video: WriteVideo, tmp_path: Path, name: str
+) -> None:
     path = write_video(tmp_path / name, **CONTAINERS[name])
     info = probe(path)
     assert (info.size, info.num_frames, info.num_announced) == ((WIDTH, HEIGHT), 40, 40)
@@ -113,7 +87,9 @@ def test_every_frame_once_in_order_with_its_time(tmp_path: Path, name: str) -> N
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
-def test_chosen_frames_are_those_of_a_whole_reading(tmp_path: Path, name: str) -> None:
+def test_chosen_frames_are_those_of_a_whole_reading(
+    write_video: WriteVideo, tmp_path: Path, name: str
+) -> None:
     path = write_video(tmp_path / name, **CONTAINERS[name])
     info = probe(path)
     for chosen in ([39], [0, 1, 25], [3, 11, 12, 37], range(0, 40, 9), range(20, 30), []):
@@ -123,7 +99,7 @@ def test_chosen_frames_are_those_of_a_whole_reading(tmp_path: Path, name: str) -
 
 
 def test_jumps_to_key_frames_and_converts_only_what_is_wanted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    write_video: WriteVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     info = probe(write_video(tmp_path / "a.mp4", 100))
     count = {"decoded": 0, "converted": 0}
@@ -150,7 +126,7 @@ def test_jumps_to_key_frames_and_converts_only_what_is_wanted(
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("reordering", ["0", "3"])
 def test_variable_rate_times_are_the_timestamps(
-    tmp_path: Path, suffix: str, reordering: str
+    write_video: WriteVideo, tmp_path: Path, suffix: str, reordering: str
 ) -> None:
     times = VARYING_MS[:40]
     options = {"bf": reordering}
@@ -166,13 +142,15 @@ def test_variable_rate_times_are_the_timestamps(
     assert numbers_read(path, [17, 31]) == [(17, 17), (31, 31)]
 
 
-def test_time_counts_from_the_first_frame_wherever_the_file_begins(tmp_path: Path) -> None:
+def test_time_counts_from_the_first_frame_wherever_the_file_begins(
+    write_video: WriteVideo, tmp_path: Path
+) -> None:
     info = probe(write_video(tmp_path / "a.mp4", times=list(range(700, 740))))
     np.testing.assert_allclose(info.times_s, np.arange(40) / 30, atol=1e-9)
     assert numbers_read(info.path, [30]) == [(30, 30)]
 
 
-def test_an_edit_list_cuts_the_first_frames_off(tmp_path: Path) -> None:
+def test_an_edit_list_cuts_the_first_frames_off(write_video: WriteVideo, tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4")
     content = bytearray(path.read_bytes())
     at = content.index(b"elst") + 12  # version and flags, number of entries; then the entry
@@ -190,28 +168,27 @@ def test_an_edit_list_cuts_the_first_frames_off(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rotation", [90, 180, -90])
-def test_rotation_metadata_turn_the_picture_as_players_do(tmp_path: Path, rotation: int) -> None:
+def test_rotation_metadata_turn_the_picture_as_players_do(
+    write_video: WriteVideo, tmp_path: Path, rotation: int
+) -> None:
     path = write_video(tmp_path / "a.mp4", 3, rotation=rotation)
     info = probe(path)
     assert info.size == ((WIDTH, HEIGHT) if rotation == 180 else (HEIGHT, WIDTH))
     image = next(iter(read_frames(info))).image_rgb
     assert image.shape == (info.size[1], info.size[0], 3)
-    np.testing.assert_allclose(image, np.rot90(_plain(tmp_path), rotation // 90))
+    plain = next(iter(read_frames(write_video(tmp_path / "plain.mp4", 3)))).image_rgb
+    np.testing.assert_allclose(image, np.rot90(plain, rotation // 90))
     _, oracle = cv2.VideoCapture(str(path)).read()
     np.testing.assert_allclose(image.astype(int), oracle[..., ::-1], atol=25)
 
 
-def _plain(folder: Path) -> np.ndarray:
-    return next(iter(read_frames(write_video(folder / "plain.mp4", 3)))).image_rgb
-
-
-def test_a_mirrored_picture_is_refused(tmp_path: Path) -> None:
+def test_a_mirrored_picture_is_refused(write_video: WriteVideo, tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 3, mirrored=True)
     with pytest.raises(InputError, match="mirrored"):
         probe(path)
 
 
-def test_pixels_that_are_not_square_are_noted(tmp_path: Path) -> None:
+def test_pixels_that_are_not_square_are_noted(write_video: WriteVideo, tmp_path: Path) -> None:
     info = probe(write_video(tmp_path / "a.mp4", 3, aspect=Fraction(4, 3)))
     assert info.size == (WIDTH, HEIGHT)
     assert "1.333 times as wide as high" in info.notes[0]
@@ -242,7 +219,7 @@ def test_colour_range_and_matrix_are_those_of_the_stream(
     np.testing.assert_allclose(got.astype(int), colours, atol=4)
 
 
-def test_several_threads_give_the_same_frames(tmp_path: Path) -> None:
+def test_several_threads_give_the_same_frames(write_video: WriteVideo, tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4")
     frames = [number_in(frame.image_rgb) for frame in read_frames(path, threads=2)]
     assert frames == list(range(40))
@@ -252,7 +229,7 @@ def resident_mb() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
 
 
-def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_length(write_video: WriteVideo, tmp_path: Path) -> None:
     path = write_video(
         tmp_path / "a.mp4", 300, size=(640, 360), options={"preset": "ultrafast", "g": "50"}
     )
@@ -263,7 +240,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
 # --- Damage ---------------------------------------------------------------------------------------
 
 
-def test_files_that_cannot_be_opened_say_why(tmp_path: Path) -> None:
+def test_files_that_cannot_be_opened_say_why(write_video: WriteVideo, tmp_path: Path) -> None:
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("hello\n" * 100)
     cut(write_video(tmp_path / "cut.mp4"), 0.6)
@@ -292,7 +269,7 @@ def test_files_that_cannot_be_opened_say_why(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_breaks_off_tells_before_and_while_reading(
-    tmp_path: Path, name: str, options: Any
+    write_video: WriteVideo, tmp_path: Path, name: str, options: Any
 ) -> None:
     path = cut(write_video(tmp_path / name, 100, **options), 0.6)
     info = probe(path)
@@ -305,7 +282,9 @@ def test_a_file_that_breaks_off_tells_before_and_while_reading(
         list(read_frames(info, range(info.num_announced)))
 
 
-def test_a_file_that_shrinks_after_probing_breaks_off(tmp_path: Path) -> None:
+def test_a_file_that_shrinks_after_probing_breaks_off(
+    write_video: WriteVideo, tmp_path: Path
+) -> None:
     path = write_video(tmp_path / "a.mp4", 100, faststart=True)
     info = probe(path)
     cut(path, 0.6)
@@ -313,7 +292,7 @@ def test_a_file_that_shrinks_after_probing_breaks_off(tmp_path: Path) -> None:
         list(read_frames(info))
 
 
-def test_damaged_frames_are_left_out(tmp_path: Path) -> None:
+def test_damaged_frames_are_left_out(write_video: WriteVideo, tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 100, faststart=True)
     content = bytearray(path.read_bytes())
     for at in np.random.default_rng(0).integers(len(content) * 0.5, len(content) * 0.6, 300):
@@ -327,7 +306,9 @@ def test_damaged_frames_are_left_out(tmp_path: Path) -> None:
     assert numbers_read(path, [5, 99]) == [(5, 5), (99, 99)]
 
 
-def test_a_wrong_choice_of_frames_is_a_broken_contract(tmp_path: Path) -> None:
+def test_a_wrong_choice_of_frames_is_a_broken_contract(
+    write_video: WriteVideo, tmp_path: Path
+) -> None:
     path = write_video(tmp_path / "a.mp4", 10)
     for indices in ([10], [-1], [3, 3], [4, 2]):
         with pytest.raises(ValueError, match="indices must"):

@@ -1,1 +1,1 @@
-"""Who is who: `association.py` finds the same person in several views."""
+"""Who is who: `association.py` across views, `tracking.py` over time, `sides.py` left and right."""

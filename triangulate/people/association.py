@@ -14,24 +14,30 @@ import torch
 from torch import Tensor
 
 from triangulate.geometry.camera import Camera
+from triangulate.geometry.threads import one_thread
 from triangulate.keypoints import Keypoints2D
+from triangulate.people.tracking import follow
 from triangulate.rig import Rig
 
 _REACH = 0.3
 """Epipolar distance, in spreads of the person's joints, at which they speak neither for nor against
 one person: a fifth of a limb's length or so, whatever the image's size."""
 
+_SAME_PLACE_M = 1e-6
+"""Cameras nearer to each other than this have no epipolar lines."""
+
 _CHUNK_FRAMES = 512
 _SWEEPS = 2
-_STEP_M = 0.5  # how far the middle of a person may plausibly move between two frames
+_USUAL_FPS = 30.0
 
 
+@one_thread()
 def one_person(keypoints: Keypoints2D, rig: Rig) -> Keypoints2D:
     """Keep one person: in each frame, the detections that agree best with each other across views.
 
     Every detection seeds a hypothesis that takes the best partner in each other view; the sum of
-    the pairwise agreements ranks the hypotheses, and continuity in time (Viterbi) settles who is
-    followed where several people are seen by several cameras.
+    the pairwise agreements ranks the hypotheses, and continuity in time settles who is followed
+    where several people are seen by several cameras (`tracking.follow`).
 
     Args:
         keypoints: with up to P people a view, cameras in the rig's order.
@@ -43,7 +49,7 @@ def one_person(keypoints: Keypoints2D, rig: Rig) -> Keypoints2D:
     if keypoints.num_people <= 1:
         return keypoints
     num_frames = len(keypoints.points_px)
-    chosen, score, middle = [], [], []
+    chosen, score, middle, size = [], [], [], []
     for start in range(0, num_frames, _CHUNK_FRAMES):
         part = slice(start, start + _CHUNK_FRAMES)
         points = torch.from_numpy(keypoints.points_px[part]).double()
@@ -52,9 +58,15 @@ def one_person(keypoints: Keypoints2D, rig: Rig) -> Keypoints2D:
         hypotheses, agreement = _hypotheses(points, confidence, rig.cameras)
         chosen.append(hypotheses)
         score.append(agreement)
-        middle.append(_middles(points, confidence, hypotheses, rig.cameras))
-    best = _follow(torch.cat(score), torch.cat(middle))  # (T,)
-    slots = torch.cat(chosen)[torch.arange(num_frames), best].numpy()  # (T, V), -1: not seen
+        places, spreads = _places(points, confidence, hypotheses, rig.cameras)
+        middle.append(places)
+        size.append(spreads)
+    scores, sizes = torch.cat(score), torch.cat(size)
+    size_m = float(sizes[scores > 0].median()) if bool((scores > 0).any()) else 1.0
+    time_s = np.asarray(keypoints.frames) / (keypoints.fps or _USUAL_FPS)
+    best = follow(scores.numpy(), torch.cat(middle).numpy(), size_m, time_s)  # (T,)
+    slots = torch.cat(chosen).numpy()[np.arange(num_frames), best]  # (T, V), -1: not seen
+    slots = np.where(best[:, None] >= 0, slots, -1)
     index = np.maximum(slots, 0)[:, :, None, None]
     points_px = np.take_along_axis(keypoints.points_px, index[..., None], axis=2)
     kept = np.take_along_axis(keypoints.confidence, index, axis=2)
@@ -72,10 +84,12 @@ def fundamental_matrices(camera: Camera) -> Tensor:
         camera: with leading dim V.
 
     Returns:
-        (V, V, 3, 3), scaled so that lines have a unit normal on average; zero for equal centres.
+        (V, V, 3, 3), as for baselines of length 1; zero for equal centres.
     """
     relative = camera[None, :].cam_from_world @ camera[:, None].cam_from_world.inverse()
-    x, y, z = relative.translation.unbind(-1)
+    apart_m = relative.translation.norm(dim=-1, keepdim=True)
+    baseline = relative.translation / apart_m.clamp_min(_SAME_PLACE_M)
+    x, y, z = torch.where(apart_m > _SAME_PLACE_M, baseline, 0.0).unbind(-1)
     zero = torch.zeros_like(x)
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
     inverse_K = torch.linalg.inv(camera.K)
@@ -112,14 +126,16 @@ def _affinity(points: Tensor, confidence: Tensor, camera: Camera) -> Tensor:
     homogeneous = torch.cat([pixels, torch.ones_like(pixels[..., :1])], dim=-1)
     lines = torch.einsum("vwij,vtpnj->vwtpni", fundamental_matrices(camera), homogeneous)
     offset = torch.einsum("vwtpni,wtqni->vwtpqn", lines, homogeneous)
-    # Sampson's distance (Hartley & Zisserman, 11.4.3), in spreads of the two people: near an epipole
-    # the plain distance to the line says nothing, as the line's direction is open.
+    # Sampson's distance (Hartley & Zisserman, 11.4.3), in spreads of the two people: near an
+    # epipole the plain distance to the line says nothing, as the line's direction is open.
     reach2 = _REACH**2 * _spread(pixels, weight).square()  # (V, T, P)
     slope2 = lines[..., :2].square().sum(-1)  # (V, V, T, P, J)
     there = slope2[:, :, :, :, None] * reach2[None, :, :, None, :, None]
     back = slope2.transpose(0, 1)[:, :, :, None] * reach2[:, None, :, :, None, None]
-    squared = offset.square() / (there + back).clamp_min(1e-12)
-    agreement = 1 - 2 * squared / (squared + 1)
+    reach = there + back
+    squared = offset.square() / reach.clamp_min(1e-12)
+    # Without lines, as between two cameras at one place, nothing is said.
+    agreement = torch.where(reach > 1e-12, 1 - 2 * squared / (squared + 1), 0.0)
     pair_weight = (weight[:, None, :, :, None] * weight[None, :, :, None, :]).sqrt()
     affinity = (pair_weight * agreement).sum(-1)  # (V, V, T, P, P)
     apart = ~torch.eye(num_views, dtype=torch.bool)
@@ -135,8 +151,14 @@ def _spread(pixels: Tensor, weight: Tensor) -> Tensor:
     return ((weight * squared).sum(-1) / total).sqrt().clamp_min(1.0)
 
 
-def _middles(points: Tensor, confidence: Tensor, chosen: Tensor, camera: Camera) -> Tensor:
-    """Where each hypothesis stands, (T, H, 3): the point nearest to the rays of its middles."""
+def _places(
+    points: Tensor, confidence: Tensor, chosen: Tensor, camera: Camera
+) -> tuple[Tensor, Tensor]:
+    """Where each hypothesis stands, (T, H, 3), and its size in metres (T, H).
+
+    The place is the point nearest to the rays of the middles, the size the mean spread of the
+    joints at that distance.
+    """
     weight = confidence[..., None]
     middle = (weight * points).sum(-2) / weight.sum(-2).clamp_min(1e-9)  # (T, V, P, 2)
     num_frames, num_views, num_people, _ = middle.shape
@@ -149,21 +171,9 @@ def _middles(points: Tensor, confidence: Tensor, chosen: Tensor, camera: Camera)
     information = torch.einsum("thvp,vtpij->thij", taken, across)
     target = torch.einsum("thvp,vtpij,vj->thi", taken, across, origins)
     damping = 1e-6 * torch.eye(3, dtype=points.dtype)
-    return torch.linalg.solve(information + damping, target[..., None])[..., 0]
-
-
-def _follow(score: Tensor, middle: Tensor) -> Tensor:
-    """The best sequence of hypotheses, (T,): a jump costs up to the score of a whole person."""
-    num_frames = len(score)
-    jump_cost = score.amax(1).median().clamp_min(1e-6)
-    total, back = score[0], []
-    for t in range(1, num_frames):
-        moved_m = torch.cdist(middle[t - 1], middle[t])
-        reached = total[:, None] - jump_cost * (moved_m / _STEP_M).clamp_max(1.0)
-        best, origin = reached.max(0)
-        back.append(origin)
-        total = best + score[t]
-    path = [int(total.argmax())]
-    for origin in reversed(back):
-        path.append(int(origin[path[-1]]))
-    return torch.tensor(path[::-1])
+    places = torch.linalg.solve(information + damping, target[..., None])[..., 0]
+    focal_px = torch.linalg.det(camera.K[:, :2, :2]).sqrt()[:, None, None]
+    spread = _spread(points.movedim(0, 1), confidence.movedim(0, 1)) / focal_px  # (V, T, P)
+    away_m = (places[:, :, None] - origins).norm(dim=-1)  # (T, H, V)
+    size_m = torch.einsum("thvp,vtp,thv->th", taken, spread, away_m)
+    return places, size_m / taken.sum((-2, -1)).clamp_min(1)

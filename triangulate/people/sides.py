@@ -15,6 +15,8 @@ from triangulate.geometry.camera import Camera
 _REACH = 0.3
 """Distance, in spreads of the person's joints, at which a joint is as wrong as it can get."""
 
+_CHUNK_FRAMES = 512  # a chunk's arrays stay in the processor's cache
+
 
 def exchange_sides(values: np.ndarray, swapped: np.ndarray, flip: np.ndarray) -> np.ndarray:
     """Give left joints to the right and right ones to the left where `swapped`.
@@ -47,15 +49,37 @@ def find_swapped(
         (V, T) bool.
     """
     paired = np.flatnonzero(flip != np.arange(len(flip)))
-    normal = points_px[:, :, paired]
-    mirrored = points_px[:, :, flip[paired]]
-    labels = torch.from_numpy(np.stack([normal, mirrored])).double()  # (2, V, T, K, 2)
-    target = _projected(positions_m[:, paired], camera)  # (V, T, K, 2)
-    reach = _REACH * _spread(target)  # (V, T)
-    states = _capped(labels - target, reach).sum(-1)  # (2, V, T)
-    steps = labels[:, None, :, 1:] - labels[None, :, :, :-1]  # (to, from, V, T-1, K, 2)
-    jumps = _capped(steps, reach[:, 1:]).sum(-1)
-    return _cheapest(states, jumps).numpy()
+    states, jumps = [], []
+    for start in range(0, len(positions_m), _CHUNK_FRAMES):
+        # A chunk begins with the last frame of the one before, for the step between them.
+        part = slice(max(start - 1, 0), start + _CHUNK_FRAMES)
+        labels_px = np.stack([points_px[:, part, paired], points_px[:, part, flip[paired]]])
+        state, jump = _costs(labels_px, positions_m[part, paired], camera)
+        states.append(state[:, :, min(start, 1) :])
+        jumps.append(jump)
+    return _cheapest(torch.cat(states, dim=-1), torch.cat(jumps, dim=-1)).numpy()
+
+
+def _costs(
+    labels_px: np.ndarray, positions_m: np.ndarray, camera: Camera
+) -> tuple[Tensor, Tensor]:
+    """What the two states cost, and the steps between them.
+
+    Args:
+        labels_px: (2, V, T, K, 2) the points as they are, and exchanged.
+        positions_m: (T, K, 3).
+        camera: with leading dim V.
+
+    Returns:
+        (2, V, T) and, to and from, (2, 2, V, T-1).
+    """
+    labels = torch.from_numpy(labels_px).double()
+    target = _projected(positions_m, camera)  # (V, T, K, 2)
+    spread = _spread(target)  # (V, T)
+    spread = torch.where(spread.isnan(), _spread(labels[0]), spread)  # the pose is not known
+    reach = _REACH * spread.nan_to_num(1.0).clamp_min(1.0)
+    steps = labels[:, None, :, 1:] - labels[None, :, :, :-1]  # (2, 2, V, T-1, K, 2)
+    return _capped(labels - target, reach).sum(-1), _capped(steps, reach[:, 1:]).sum(-1)
 
 
 def _projected(positions_m: np.ndarray, camera: Camera) -> Tensor:
@@ -69,8 +93,7 @@ def _projected(positions_m: np.ndarray, camera: Camera) -> Tensor:
 def _spread(points_px: Tensor) -> Tensor:
     """Root mean square distance of the joints from their middle, (V, T, K, 2) -> (V, T)."""
     centred = points_px - points_px.nanmean(-2, keepdim=True)
-    squared = centred.square().sum(-1).nanmean(-1)
-    return squared.sqrt().nan_to_num(1.0).clamp_min(1.0)
+    return centred.square().sum(-1).nanmean(-1).sqrt()
 
 
 def _capped(offset_px: Tensor, reach: Tensor) -> Tensor:

@@ -1,35 +1,26 @@
-"""The networks, fetched where they are not in the cache yet, and frames of the real recording."""
+"""The networks, and frames of the real recording."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from triangulate.errors import InputError
 from triangulate.pose2d.blazepose import BlazePose
-from triangulate.pose2d.model_files import BlazePoseFiles, blazepose_files, fetch_blazepose
+from triangulate.pose2d.model_files import BlazePoseFiles
 
 VIDEOS = "pose2sim_balancing/videos_a948c205"
 
 
 @pytest.fixture(scope="session")
-def files() -> BlazePoseFiles:
-    try:
-        fetch_blazepose()
-        return blazepose_files()
-    except InputError as error:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
+def files(blazepose_networks: BlazePoseFiles) -> BlazePoseFiles:
+    return blazepose_networks
 
 
 @pytest.fixture(scope="session")
 def network(files: BlazePoseFiles) -> BlazePose:
-    pytest.importorskip("ai_edge_litert")
     return BlazePose(files)
 
 

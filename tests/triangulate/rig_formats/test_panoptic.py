@@ -52,7 +52,7 @@ def test_a_unit_told_goes_before_the_usual_one_with_a_note(truth, document, tmp_
     ("change", "said"),
     [
         (lambda cameras: cameras[1].update(name="left"), "'left' is given twice"),
-        (lambda cameras: cameras[1].pop("name"), "no 'name'"),
+        (lambda cameras: cameras[1].pop("name"), "camera number 2 has no name"),
         (lambda cameras: cameras[2].pop("t"), "camera 'cam.3': 't' is missing"),
         (lambda cameras: cameras[0].update(K="wide"), "camera 'left': 'K' must hold 3 x 3"),
         (lambda cameras: cameras[0].update(R=[[1, 0], [0, 1]]), "'R' must hold 3 x 3 numbers"),
