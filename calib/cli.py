@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from triangulate.errors import report_errors
+from triangulate.console import (
+    SETTINGS,
+    print_json,
+    print_notes,
+    print_pairs,
+    print_table,
+    run_app,
+)
+from triangulate.options import (
+    CamerasOption,
+    JsonOption,
+    SizeOption,
+    SubjectOption,
+    UnitOption,
+    VersionOption,
+    parse_names,
+    parse_sizes,
+)
 
 if TYPE_CHECKING:
     from triangulate.rig import Rig
@@ -19,20 +34,8 @@ app = typer.Typer(
     name="calib",
     help="Calibrations of camera rigs: look at them and convert them.",
     epilog="Example: calib convert calibration.toml rig.yaml --unit mm",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    **SETTINGS,  # type: ignore[arg-type]
 )
-
-
-class Unit(StrEnum):
-    """Units of a foreign file's translations."""
-
-    mm = "mm"
-    cm = "cm"
-    m = "m"
 
 
 class Written(StrEnum):
@@ -43,33 +46,9 @@ class Written(StrEnum):
     pose2sim = "pose2sim"
 
 
-UnitOption = Annotated[
-    Unit | None,
-    typer.Option("--unit", help="Unit of the file's translations, where it does not tell."),
-]
-SizeOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--size",
-        metavar="WxH|NAME=WxH",
-        help="Image size where the file has none; once for all cameras, or once for each.",
-    ),
-]
-SubjectOption = Annotated[
-    str | None,
-    typer.Option(
-        "--subject", metavar="NAME", help="Whose cameras (Human3.6M labels: S1, S5, ...)."
-    ),
-]
-CamerasOption = Annotated[
-    str | None,
-    typer.Option("--cameras", metavar="A,B,...", help="Take these cameras only, in this order."),
-]
-
-
 @app.callback()
-def _commands() -> None:
-    """Keeps `calib show` a command of its own, however many there are."""
+def _commands(version: VersionOption = False) -> None:
+    """Takes what stands before a command."""
 
 
 @app.command(epilog="Example: calib convert Calib.qca.txt rig.yaml --cameras cam01,cam02")
@@ -91,36 +70,34 @@ def convert(
     Qualisys .qca.txt, CMU Panoptic json, Human3.6M labels npy, VoxelPose json, Label3D / DANNCE
     .mat. Writes rig.yaml (the project's own), anipose TOML (mm) and Pose2Sim TOML (m).
     """
-    sizes = _parsed_sizes(size)
+    sizes, names = parse_sizes(size), parse_names(cameras)
     from triangulate.rig_formats import load_rig, save_rig
 
-    rig = load_rig(source, unit, sizes, subject, cameras)
+    rig = load_rig(source, unit, sizes, subject, names)
     save_rig(rig, target, to.value if to else None)
+    print_notes(rig.notes)
     typer.echo(f"wrote {target}: {len(rig)} cameras ({', '.join(rig.names)})")
-    for note in rig.notes:
-        typer.echo(f"note: {note}")
 
 
 @app.command(epilog="Example: calib show calibration.toml --unit mm")
 def show(
     rig: Annotated[Path, typer.Argument(metavar="RIG", help="A calibration, or its folder.")],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON for programs instead of a table.")
-    ] = False,
     unit: UnitOption = None,
     size: SizeOption = None,
     subject: SubjectOption = None,
     cameras: CamerasOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Print the cameras of a calibration."""
-    sizes = _parsed_sizes(size)
+    sizes, names = parse_sizes(size), parse_names(cameras)
     from triangulate.rig_formats import load_rig
 
-    description = describe(load_rig(rig, unit, sizes, subject, cameras))
+    description = describe(load_rig(rig, unit, sizes, subject, names))
+    print_notes(description["notes"])
     if as_json:
-        typer.echo(json.dumps(description, indent=2, ensure_ascii=False))
+        print_json(description)
     else:
-        _print_table(description)
+        _print_rig(description)
 
 
 def describe(rig: Rig) -> dict[str, Any]:
@@ -150,7 +127,7 @@ def describe(rig: Rig) -> dict[str, Any]:
 
 def main() -> NoReturn:
     """The entry point."""
-    report_errors(app)
+    run_app(app)
 
 
 def _field_of_view_deg(rig: Rig, view: int) -> list[float | None] | None:
@@ -194,28 +171,19 @@ def _baselines_m(rig: Rig) -> dict[str, Any] | None:
     }
 
 
-def _print_table(description: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 120
-    table = Table()
-    for heading in ("camera", "size", "lens", "focal px", "field of view deg", "position m"):
-        table.add_column(heading, justify="left" if heading in ("camera", "lens") else "right")
-    for camera in description["cameras"]:
-        table.add_row(*(Text(cell) for cell in _cells(camera)))
-    console.print(table)
-    console.print(f"up: {description['up_axis'] or 'not known'}", markup=False)
-    for which, name in (("min", "closest"), ("max", "farthest")):
-        if baselines := description["baselines_m"]:
+def _print_rig(description: dict[str, Any]) -> None:
+    print_table(
+        "Cameras",
+        ["camera", "size", "lens", "focal (px)", "view (deg)", "position (m)"],
+        [_cells(camera) for camera in description["cameras"]],
+        texts=["lens"],
+    )
+    pairs = [("up", description["up_axis"] or "not known")]
+    if baselines := description["baselines_m"]:
+        for which, name in (("min", "closest cameras"), ("max", "farthest cameras")):
             pair = baselines[which]
-            apart = f"{pair['distance_m']:.3f} m ({', '.join(pair['cameras'])})"
-            console.print(f"{name} cameras: {apart}", markup=False)
-    for note in description["notes"]:
-        console.print(f"note: {note}", markup=False)
+            pairs.append((name, f"{pair['distance_m']:.3f} m ({', '.join(pair['cameras'])})"))
+    print_pairs("World", pairs)
 
 
 def _cells(camera: dict[str, Any]) -> list[str]:
@@ -229,27 +197,3 @@ def _cells(camera: dict[str, Any]) -> list[str]:
         " x ".join("?" if angle is None else f"{angle:.1f}" for angle in fov or [None, None]),
         " ".join(f"{round(value, 3) + 0.0:.3f}" for value in camera["position_m"]),
     ]
-
-
-def _parsed_sizes(texts: list[str] | None) -> Any:
-    """`1280x720` or `cam1=1280x720 ...` as `load_rig` takes them."""
-    if not texts:
-        return None
-    sizes: dict[str | None, tuple[int, int]] = {}
-    for text in texts:
-        found = re.fullmatch(r"(?:(.+)=)?(\d+)x(\d+)", text)
-        if found is None:
-            raise typer.BadParameter(
-                f"{text!r} is neither WxH nor NAME=WxH, such as 1280x720", param_hint="--size"
-            )
-        name, width, height = found.groups()
-        if name in sizes:
-            raise typer.BadParameter(f"{text!r}: given twice", param_hint="--size")
-        sizes[name] = (int(width), int(height))
-    if None in sizes and len(sizes) > 1:
-        raise typer.BadParameter("either one size for all or NAME=WxH", param_hint="--size")
-    return sizes.get(None, sizes)
-
-
-if __name__ == "__main__":
-    main()

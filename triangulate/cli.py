@@ -2,44 +2,57 @@
 
 from __future__ import annotations
 
-import json
-import sys
+import dataclasses
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
-from triangulate.console import print_notes, print_pairs, print_summary, progress_bar
-from triangulate.errors import InputError, report_errors
+from triangulate.arguments import (
+    default_out,
+    detecting,
+    fetch_networks,
+    offer_networks,
+    open_checked,
+    read_rig,
+    read_settings,
+    rig_path,
+)
+from triangulate.console import SETTINGS, print_json, print_notes, print_pairs, run_app, waiting
+from triangulate.errors import InputError, UsageError
 from triangulate.options import (
+    BindOption,
     CamerasOption,
+    EveryOption,
+    FpsOption,
+    FramesOption,
+    JsonOption,
+    MatchOption,
+    MismatchOption,
+    RecordingArgument,
+    RigOption,
     SizeOption,
     SubjectOption,
-    Unit,
     UnitOption,
+    VersionOption,
+    parse_bindings,
     parse_names,
     parse_sizes,
 )
+from triangulate.tables import print_recording, print_summary
 
-if TYPE_CHECKING:
-    from triangulate.config import ReconstructConfig
-    from triangulate.rig import Rig
-
-SETTINGS = {
-    "no_args_is_help": True,
-    "add_completion": False,
-    "pretty_exceptions_enable": False,
-    "rich_markup_mode": None,
-    "context_settings": {"help_option_names": ["-h", "--help"]},
-}
 app = typer.Typer(
     name="triangulate",
     help="3D poses from several synchronized cameras.",
     epilog="Example: triangulate reconstruct recordings/walk --rig rig.yaml",
     **SETTINGS,  # type: ignore[arg-type]
 )
-models = typer.Typer(help="The networks that find joints in images.", **SETTINGS)  # type: ignore[arg-type]
+models = typer.Typer(
+    help="The networks that find joints in images.",
+    epilog="Example: triangulate models fetch blazepose",
+    **SETTINGS,  # type: ignore[arg-type]
+)
 app.add_typer(models, name="models")
 
 
@@ -50,75 +63,50 @@ class MethodName(StrEnum):
     dlt = "dlt"
 
 
-class OnSizeMismatch(StrEnum):
-    """What to do with a video that is not of the calibrated size."""
+class ModelName(StrEnum):
+    """Networks that can be fetched."""
 
-    crop = "crop"
-    scale = "scale"
-    error = "error"
+    blazepose = "blazepose"
 
 
-RecordingArgument = Annotated[
-    list[Path],
-    typer.Argument(
-        metavar="RECORDING...", help="A folder of videos or of image folders; or the videos."
-    ),
-]
-RigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--rig",
-        metavar="FILE",
-        help="The calibration, in any known format; by default rig.yaml in or above RECORDING.",
-    ),
-]
-BindOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--camera", metavar="FILE=NAME", help="Which camera a file is, where its name differs."
-    ),
-]
-FramesOption = Annotated[
-    str | None, typer.Option("--frames", metavar="START:STOP", help="Take these frames only.")
-]
-EveryOption = Annotated[int | None, typer.Option("--every", min=1, help="Take every nth frame.")]
-MismatchOption = Annotated[
-    OnSizeMismatch | None,
-    typer.Option(
-        "--on-size-mismatch",
-        help="A video within 2 % of the calibrated size has its edge cut (crop), or was resized "
-        "(scale).",
-    ),
-]
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", metavar="FILE", help="Settings as YAML (configs/reconstruct.yaml explains)."
-    ),
-]
 CacheOption = Annotated[
     bool, typer.Option("--cache/--no-cache", help="Use and keep detections of the same videos.")
 ]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print JSON for programs instead of tables.")
-]
 
 
-@app.command(epilog="Example: triangulate demo --out demo")
+@app.callback()
+def _commands(version: VersionOption = False) -> None:
+    """Takes what stands before a command."""
+
+
+@app.command(
+    short_help="Reconstruct a made-up person with known truth.",
+    epilog="Example: triangulate demo --out demo",
+)
 def demo(
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to write.")] = Path(
         "demo"
     ),
-    seed: Annotated[int, typer.Option("--seed", help="Another person, rig and noise.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, help="Another person, rig and noise.")
+    ] = 0,
+    as_json: JsonOption = False,
 ) -> None:
     """Write a recording of a made-up person, reconstruct it, and compare with the truth."""
     from triangulate.demo import demo_table, run_demo
 
-    result = run_demo(out, seed)
-    print_pairs("The demo against the truth", demo_table(result))
+    with waiting("making up a person and reconstructing it"):
+        result = run_demo(out, seed)
+    if as_json:
+        print_json(dataclasses.asdict(result))
+    else:
+        print_pairs("The demo against the truth", demo_table(result))
 
 
-@app.command(epilog="Example: triangulate check recordings/walk --rig rig.yaml")
+@app.command(
+    short_help="Say what a recording holds and what is assumed.",
+    epilog="Example: triangulate check recordings/walk --rig rig.yaml",
+)
 def check(
     recording: RecordingArgument,
     rig: RigOption = None,
@@ -127,30 +115,37 @@ def check(
     frames: FramesOption = None,
     every: EveryOption = None,
     on_size_mismatch: MismatchOption = None,
+    match: MatchOption = None,
+    fps: FpsOption = None,
     unit: UnitOption = None,
     size: SizeOption = None,
     subject: SubjectOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Open a recording, check it against its calibration, and say what was found."""
-    from triangulate.pipeline import open_recording
-
-    settings = _settings(
-        None, cameras=cameras, frames=frames, every=every, on_size_mismatch=on_size_mismatch
+    settings = read_settings(
+        {
+            "cameras": parse_names(cameras),
+            "frames": frames,
+            "every": every,
+            "on_size_mismatch": on_size_mismatch,
+            "match": match,
+            "fps": fps,
+        }
     )
-    loaded = _load_rig(recording, rig, unit, size, subject)
-    opened = open_recording(_source(recording), loaded, settings, _bind(camera))
-    pairs = [
-        (name, f"{video.path}  {video.size[0]}x{video.size[1]}")
-        for name, video in zip(opened.names, opened.videos, strict=True)
-    ]
-    rate = "unknown" if opened.fps is None else f"{opened.fps:.6g} a second"
-    pairs += [("frames", str(len(opened))), ("rate", rate)]
-    pairs.append(("self-test", f"{loaded.self_test_px():.1e} px"))
-    print_pairs("Recording", pairs)
-    print_notes([*opened.rig.notes, *opened.notes])
+    path = rig_path(recording, rig)
+    loaded = read_rig(path, settings, unit, parse_sizes(size), subject)
+    opened = open_checked(recording, loaded, settings, parse_bindings(camera))
+    if as_json:
+        print_json({"rig": path, **opened.as_dict(), "self_test_px": loaded.self_test_px()})
+    else:
+        print_recording(opened, path, loaded.self_test_px())
 
 
-@app.command(epilog="Example: triangulate detect recordings/walk --rig rig.yaml")
+@app.command(
+    short_help="Find 2D keypoints in the videos and write them to a file.",
+    epilog="Example: triangulate detect recordings/walk --rig rig.yaml",
+)
 def detect(
     recording: RecordingArgument,
     rig: RigOption = None,
@@ -163,35 +158,50 @@ def detect(
     frames: FramesOption = None,
     every: EveryOption = None,
     on_size_mismatch: MismatchOption = None,
+    match: MatchOption = None,
+    fps: FpsOption = None,
     cache: CacheOption = True,
     unit: UnitOption = None,
     size: SizeOption = None,
     subject: SubjectOption = None,
 ) -> None:
-    """Find 2D keypoints in the videos and write them to a file."""
+    """Find 2D keypoints in the videos and write them to a file.
+
+    `triangulate reconstruct --keypoints` reads that file.
+    """
     from triangulate.detection import detect_recording
-    from triangulate.pipeline import open_recording
+    from triangulate.output import check_writable
 
-    target = out or _default_out(recording, "pose2d/keypoints.npz")
-    settings = _settings(
-        None, cameras=cameras, frames=frames, every=every, on_size_mismatch=on_size_mismatch
+    target = out or default_out(recording, "pose2d/keypoints.npz")
+    settings = read_settings(
+        {
+            "cameras": parse_names(cameras),
+            "frames": frames,
+            "every": every,
+            "on_size_mismatch": on_size_mismatch,
+            "match": match,
+            "fps": fps,
+        }
     )
-    loaded = _load_rig(recording, rig, unit, size, subject)
-    opened = open_recording(_source(recording), loaded, settings, _bind(camera))
-    print_notes([*opened.rig.notes, *opened.notes])
-    _offer_networks()
-    with progress_bar("detecting") as report:
-        keypoints = detect_recording(opened, cache=cache, progress=report)
+    loaded = read_rig(rig_path(recording, rig), settings, unit, parse_sizes(size), subject)
+    opened = open_checked(recording, loaded, settings, parse_bindings(camera))
+    if target.is_dir():
+        raise InputError(f"{target}: is a folder: name the file, such as {target}/keypoints.npz")
+    offer_networks()
+    check_writable(target.parent)
+    with detecting(cache=cache) as report:
+        keypoints = detect_recording(opened, settings.detector, cache=cache, progress=report)
     keypoints.save(target)
-    seen = (keypoints.confidence > 0).any(-1).sum(-1)  # (T, V) people
-    shares = ", ".join(
-        f"{name} {share:.0%}"
-        for name, share in zip(keypoints.names, (seen > 0).mean(0), strict=True)
-    )
-    typer.echo(f"wrote {target}: {len(seen)} frames; somebody is seen in {shares}")
+    seen = (keypoints.confidence > 0).any((-2, -1)).mean(0)  # (V,) share of frames with somebody
+    shares = (f"{name} {share:.0%}" for name, share in zip(keypoints.names, seen, strict=True))
+    pairs = [("frames", str(len(opened))), ("somebody is seen in", ", ".join(shares))]
+    print_pairs("Keypoints", [*pairs, ("written to", str(target))])
 
 
-@app.command(epilog="Example: triangulate reconstruct recordings/walk --rig Calib.qca.txt")
+@app.command(
+    short_help="Turn videos, or 2D keypoints, into 3D poses.",
+    epilog="Example: triangulate reconstruct recordings/walk --rig Calib.qca.txt",
+)
 def reconstruct(
     recording: RecordingArgument,
     rig: RigOption = None,
@@ -214,23 +224,29 @@ def reconstruct(
             "--skeleton", metavar="NAME", help="The keypoints' joint set, such as coco17."
         ),
     ] = None,
-    fps: Annotated[
-        float | None, typer.Option("--fps", help="Frame rate, where the keypoints do not tell.")
-    ] = None,
     method: Annotated[
         MethodName | None,
         typer.Option("--method", help="robust (default), or dlt: the plain weighted method."),
     ] = None,
     min_confidence: Annotated[
         float | None,
-        typer.Option("--min-confidence", min=0, max=1, help="Leave weaker 2D joints out."),
+        typer.Option(
+            "--min-confidence", metavar="0..1", min=0, max=1, help="Leave weaker 2D joints out."
+        ),
     ] = None,
     camera: BindOption = None,
     cameras: CamerasOption = None,
     frames: FramesOption = None,
     every: EveryOption = None,
     on_size_mismatch: MismatchOption = None,
-    config: ConfigOption = None,
+    match: MatchOption = None,
+    fps: FpsOption = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", metavar="FILE", help="Settings as YAML (configs/reconstruct.yaml explains)."
+        ),
+    ] = None,
     cache: CacheOption = True,
     unit: UnitOption = None,
     size: SizeOption = None,
@@ -239,128 +255,62 @@ def reconstruct(
 ) -> None:
     """Turn videos, or 2D keypoints, into 3D poses.
 
-    Writes poses.npz, poses.csv, poses.trc (OpenSim: metres, y up) and run.yaml.
+    Writes poses.npz, poses.csv, poses.trc (OpenSim: metres, y up) and run.yaml. It can be stopped
+    with Ctrl-C at any time: the same command goes on where it was.
     """
     from triangulate import pipeline
     from triangulate.summary import summarise
 
-    folder = out or _default_out(recording, "out")
-    settings = _settings(
+    folder = out or default_out(recording, "out")
+    settings = read_settings(
+        {
+            "cameras": parse_names(cameras),
+            "frames": frames,
+            "every": every,
+            "on_size_mismatch": on_size_mismatch,
+            "match": match,
+            "fps": fps,
+            "method": method,
+            "min_confidence": min_confidence,
+        },
         config,
-        method=method,
-        min_confidence=min_confidence,
-        cameras=cameras,
-        frames=frames,
-        every=every,
-        on_size_mismatch=on_size_mismatch,
     )
-    loaded = _load_rig(recording, rig, unit, size, subject)
+    loaded = read_rig(rig_path(recording, rig), settings, unit, parse_sizes(size), subject)
     if keypoints is not None:
+        print_notes(loaded.notes)
         poses = pipeline.reconstruct_files(
-            keypoints, loaded, folder, settings, _bind(camera), skeleton, fps
+            keypoints, loaded, folder, settings, parse_bindings(camera), skeleton, settings.fps
         )
+        if skeleton is None and keypoints.suffix != ".npz" and poses.skeleton.name:
+            print_notes([f"the joints are taken as {poses.skeleton.name} (--skeleton NAME)"])
     else:
-        _offer_networks()
-        with progress_bar("detecting") as report:
+        if skeleton is not None:
+            raise UsageError("--skeleton goes with --keypoints; the detector has its own joints")
+        opened = open_checked(recording, loaded, settings, parse_bindings(camera))
+        offer_networks()
+        with detecting(cache=cache) as report:
             poses = pipeline.reconstruct_recording(
-                _source(recording),
+                opened,
                 loaded,
                 settings.detector,
                 folder,
                 settings=settings,
-                bind=_bind(camera),
                 cache=cache,
                 progress=report,
             )
     summary = summarise(poses)
     if as_json:
-        typer.echo(json.dumps({"out": str(folder), **summary.as_dict()}, indent=2))
+        print_json({"out": folder, **summary.as_dict()})
     else:
-        print_summary(summary, str(folder))
+        print_summary(summary, folder)
 
 
 @models.command(epilog="Example: triangulate models fetch blazepose")
-def fetch(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="blazepose")],
-) -> None:
-    """Fetch a detector's networks into the user's cache folder, once."""
-    from triangulate.pose2d.model_files import fetch_blazepose
-
-    if name != "blazepose":
-        raise InputError(f"no model {name!r} can be fetched; there is blazepose")
-    typer.echo(f"BlazePose is in {fetch_blazepose()}")
+def fetch(name: Annotated[ModelName, typer.Argument(metavar="NAME", help="blazepose")]) -> None:
+    """Fetch a detector's networks into the user's cache folder."""
+    typer.echo(f"BlazePose is in {fetch_networks()}")
 
 
 def main() -> NoReturn:
     """The entry point."""
-    report_errors(app)
-
-
-# --- What the commands share ----------------------------------------------------------------------
-
-
-def _settings(config: Path | None, **options: Any) -> ReconstructConfig:
-    """The settings file with the options given on the command line on top."""
-    from triangulate.config import ReconstructConfig, load_config
-
-    settings = load_config(config, ReconstructConfig) if config else ReconstructConfig()
-    given = {name: value for name, value in options.items() if value is not None}
-    if "cameras" in given:
-        given["cameras"] = parse_names(given["cameras"])
-    given |= {name: value.value for name, value in given.items() if isinstance(value, StrEnum)}
-    return settings.model_copy(update=given)
-
-
-def _load_rig(
-    recording: list[Path],
-    path: Path | None,
-    unit: Unit | None,
-    size: list[str] | None,
-    subject: str | None,
-) -> Rig:
-    """The rig named, or the `rig.yaml` in the recording's folder or the two above it."""
-    from triangulate.rig_formats import load_rig
-
-    if path is None:
-        folder = recording[0].resolve()
-        places = [folder, *folder.parents[:2]]
-        found = [place / "rig.yaml" for place in places if (place / "rig.yaml").is_file()]
-        if not found:
-            raise InputError(f"{recording[0]}: no rig.yaml in it or above it: name one with --rig")
-        path = found[0]
-    return load_rig(path, unit, parse_sizes(size), subject)
-
-
-def _source(recording: list[Path]) -> Path | list[Path]:
-    return recording[0] if len(recording) == 1 else recording
-
-
-def _bind(pairs: list[str] | None) -> dict[str, str]:
-    bound = {}
-    for pair in pairs or []:
-        file, separator, name = pair.rpartition("=")
-        if not separator or not file or not name:
-            raise InputError(f"--camera {pair}: write it as FILE=NAME, such as GX010023.MP4=cam1")
-        bound[file] = name
-    return bound
-
-
-def _default_out(recording: list[Path], name: str) -> Path:
-    if len(recording) > 1 or not recording[0].is_dir():
-        raise InputError(f"say where to write with --out: there is no one folder for {name}")
-    return recording[0] / name
-
-
-def _offer_networks() -> None:
-    """Ask to fetch BlazePose where it is missing and somebody is there to answer."""
-    from triangulate.pose2d.model_files import blazepose_files, fetch_blazepose
-
-    try:
-        blazepose_files()
-    except InputError as error:
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise
-        typer.echo(f"{error}")
-        if not typer.confirm("Fetch them now?", default=True):
-            raise
-        fetch_blazepose()
+    run_app(app)

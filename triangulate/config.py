@@ -7,16 +7,15 @@ twice, text where a number belongs. The message names the file, the key and what
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from triangulate.errors import InputError
+from triangulate.yaml_text import parse_yaml
 
 
 class Config(BaseModel):
@@ -49,6 +48,16 @@ class ReconstructConfig(Config):
     `crop` takes its edge as cut off or padded, `scale` its picture as resized, `error` stops.
     """
 
+    match: Literal["auto", "number", "time"] = "auto"
+    """Which frames of the cameras belong together.
+
+    `number`: frame i of each; `time`: by their timestamps; `auto`: by number where all rates are
+    constant and the same, by time where one varies.
+    """
+
+    fps: float | None = Field(default=None, gt=0.0)
+    """Frames a second where the files do not tell: of image folders, and of 2D keypoints."""
+
     min_confidence: float = Field(default=0.1, ge=0.0, le=1.0)
     """A 2D joint below this confidence is not used."""
 
@@ -70,6 +79,27 @@ def load_config(path: str | Path, model: type[AnyConfig]) -> AnyConfig:
         raise InputError(f"{path}: {problems}") from error
 
 
+def with_options(config: AnyConfig, options: Mapping[str, Any]) -> AnyConfig:
+    """A config with some settings replaced by command-line options, checked like a file's.
+
+    Args:
+        config: is not changed.
+        options: values by the settings' names; None leaves a setting alone.
+
+    Raises:
+        InputError: a value does not fit; the message names the option.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return type(config).model_validate(config.model_dump() | given)
+    except ValidationError as error:
+        problems = [
+            f"--{_key_path(detail['loc']).replace('_', '-')} {_expected(detail)}"
+            for detail in error.errors()
+        ]
+        raise InputError("; ".join(problems)) from error
+
+
 def _read_mapping(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
@@ -78,60 +108,14 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     try:
-        values = yaml.load(text, Loader=_StrictLoader)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a tag such as `!!int abc`
-        raise InputError(f"{path}: not valid YAML: {_one_line(error)}") from error
+        values = parse_yaml(text)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected settings as 'key: value' lines, got {_show(values)}")
     return values
-
-
-# --- YAML -----------------------------------------------------------------------------------------
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader, with the plain values of YAML 1.2 and no key twice.
-
-    YAML 1.1, which PyYAML follows, reads `10:20` as 620, `no` as false and `1e-3` as text.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(
-                    None, None, "expected a name as key", key.start_mark
-                )
-            if key.value in keys:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"'{key.value}' is given twice", key.start_mark
-                )
-            keys.add(key.value)
-        return super().construct_mapping(node, deep=deep)
-
-
-# Tag, what a value of it looks like, and the characters it can begin with.
-_PLAIN_VALUES = (
-    ("null", r"(null|Null|NULL|~|)", ["n", "N", "~", ""]),
-    ("bool", r"(true|True|TRUE|false|False|FALSE)", list("tTfF")),
-    ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
-    ("float", r"([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))", list("-+.")),
-)
-_StrictLoader.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first in _PLAIN_VALUES:
-    _StrictLoader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(f"^{_pattern}$"), _first
-    )
-
-
-def _one_line(error: Exception) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
-    return " ".join(str(error).split())
 
 
 # --- Messages -------------------------------------------------------------------------------------
@@ -144,11 +128,16 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
         return _describe_unknown(location, model)
     if detail["type"] == "missing":
         return f"'{_key_path(location)}' is missing"
+    return f"'{_key_path(location)}' {_expected(detail)}"
+
+
+def _expected(detail: ErrorDetails) -> str:
+    """What is expected of a value, and what was found."""
     if detail["type"] == "too_short":
         expected = f"needs at least {detail['ctx']['min_length']} entries"
     else:
         expected = detail["msg"].removeprefix("Input ")
-    return f"'{_key_path(location)}' {expected}, got {_show(detail['input'])}"
+    return f"{expected}, got {_show(detail['input'])}"
 
 
 def _describe_unknown(location: Sequence[int | str], model: type[BaseModel]) -> str:

@@ -1,93 +1,147 @@
-"""What the commands print: tables for people, progress on a terminal, nothing extra in a pipe."""
+"""How the commands speak: tables for people, JSON for programs, and one line where they fail.
+
+Tables and JSON go to stdout, everything else to stderr. In a pipe, tables are as wide as they need
+to be, and there is no progress bar.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+import math
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Any, NoReturn, TextIO
 
 import typer
 
-if TYPE_CHECKING:
-    from triangulate.summary import Summary
+from triangulate.errors import UsageError, report_errors
+
+Report = Callable[[int, int], None]  # done, all
+
+SETTINGS = {
+    "no_args_is_help": True,
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+    "context_settings": {"help_option_names": ["-h", "--help"], "max_content_width": 100},
+}
+"""How both command lines are set up, for `typer.Typer`."""
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table without a frame; the first column is text, the others are figures."""
+def run_app(app: typer.Typer) -> NoReturn:
+    """Run a command line to its end, and exit (see `report_errors`)."""
+    report_errors(lambda: _run(app))
+
+
+def _run(app: typer.Typer) -> None:
+    try:
+        code = app(standalone_mode=False)
+    except typer.Abort:  # Ctrl-C or Ctrl-D at a question
+        typer.echo(err=True)
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        # A wrong command line, told by the Click that Typer stands on, which is not always the same
+        if not hasattr(error, "format_message"):
+            raise
+        raise _usage_error(error) from None
+    if code == 130:
+        raise KeyboardInterrupt
+    if code:
+        sys.exit(code)
+
+
+def _usage_error(error: Any) -> UsageError:
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    if context is None:
+        return UsageError(message)
+    if message == context.get_help():  # nothing was asked for
+        typer.echo(message, err=True)
+        sys.exit(2)
+    return UsageError(f"{message.rstrip('.')} (see {context.command_path} --help)")
+
+
+# --- Output ---------------------------------------------------------------------------------------
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[str] = ()
+) -> None:
+    """A table without a frame; on a terminal, what is too wide for it is folded, never cut.
+
+    Args:
+        title: the line above it.
+        columns: their headings.
+        rows: the cells.
+        texts: columns that hold texts, besides the first; the others hold figures.
+    """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
     console = Console(highlight=False)
-    console.print(table, crop=False, overflow="ignore", no_wrap=True)
-    console.print()
+    if not console.is_terminal:
+        console.width = 10_000
+    table = Table(box=None, pad_edge=False)
+    for number, column in enumerate(columns):
+        is_text = number == 0 or column in texts
+        table.add_column(
+            Text(column), justify="left" if is_text else "right", overflow="fold", no_wrap=False
+        )
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(Text(title, style="bold"), table, "", sep="\n")
 
 
 def print_pairs(title: str, pairs: Sequence[tuple[str, str]]) -> None:
     """Names and what they are, one a line."""
-    width = max(len(name) for name, _ in pairs)
-    typer.echo(title)
+    from rich.console import Console
+    from rich.text import Text
+
+    indent = max(len(name) for name, _ in pairs) + 2
+    Console(highlight=False).print(Text(title, style="bold"))
     for name, value in pairs:
-        typer.echo(f"{name:<{width}}  {value}")
+        typer.echo(_wrapped(f"{name:<{indent}}{value}", " " * indent, sys.stdout))
+
+
+def print_json(content: Any) -> None:
+    """JSON for programs; a number that is not finite is null, for JSON has none."""
+    typer.echo(json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def print_notes(notes: Sequence[str]) -> None:
-    """What was assumed, on stderr, so that a program reading the answer is not disturbed."""
+    """What was assumed; on a terminal, lines break between words."""
     for note in notes:
-        typer.echo(f"note: {note}", err=True)
+        typer.echo(_wrapped(f"note: {note}", "  ", sys.stderr), err=True)
 
 
-def print_summary(summary: Summary, folder: str) -> None:
-    """A reconstruction by camera, joint and bone, and in all."""
-    print_table(
-        "Cameras",
-        ["camera", "frames used", "observations used", "reprojection median", "95 %"],
-        [
-            [
-                camera.name,
-                f"{camera.frames_used:.0%}",
-                f"{camera.observations_used:.0%}",
-                f"{camera.median_px:.2f} px",
-                f"{camera.p95_px:.2f} px",
-            ]
-            for camera in summary.cameras
-        ],
+def _wrapped(line: str, indent: str, stream: TextIO) -> str:
+    """A line broken between words where a terminal would break it anywhere."""
+    width = shutil.get_terminal_size().columns
+    if not stream.isatty() or len(line) <= width:
+        return line
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
-    print_table(
-        "Joints",
-        ["joint", "found", "views used"],
-        [
-            [name, f"{summary.found_by_joint[name]:.0%}", f"{views:.1f}"]
-            for name, views in summary.views_by_joint.items()
-        ],
-    )
-    if summary.bones:
-        print_table(
-            "Bones",
-            ["bone", "length", "spread"],
-            [
-                [bone.name, f"{1000 * bone.median_m:.0f} mm", f"{1000 * bone.spread_m:.1f} mm"]
-                for bone in summary.bones
-            ],
-        )
-    missing = ", ".join(f"{name} {share:.1%}" for name, share in summary.missing.items())
-    found = f"{summary.points_found:.1%}" + (f" (missing: {missing})" if missing else "")
-    pairs = [
-        ("frames", str(summary.frames)),
-        ("points found", found),
-        ("reprojection", f"{summary.median_px:.2f} px median"),
-        ("expected error", f"{1000 * summary.median_sigma_m:.1f} mm (standard deviation, median)"),
-        ("written to", folder),
-    ]
-    print_pairs("Result", pairs)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, bool | int) or value is None else str(value)
+
+
+# --- Waiting --------------------------------------------------------------------------------------
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
+def progress_bar(title: str, unit: str) -> Iterator[Report | None]:
     """A bar with the time left, as a function of (done, all); None where stderr is no terminal."""
     from rich.console import Console
     from rich.progress import (
@@ -95,7 +149,6 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
         MofNCompleteColumn,
         Progress,
         TextColumn,
-        TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
@@ -103,8 +156,39 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
     if not console.is_terminal:
         yield None
         return
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
-    columns += [TimeElapsedColumn(), TimeRemainingColumn()]
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),  # a full line would wrap where the terminal echoes ^C
+        MofNCompleteColumn(separator=" of "),
+        TextColumn(f"{unit},"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task(title, total=None, start=False)
+        has_started = False
+
+        def report(done: int, total: int) -> None:
+            nonlocal has_started
+            if not has_started:  # where a stopped run goes on, its past tells nothing of the speed
+                has_started = True
+                bar.reset(task, total=total, completed=done)
+            bar.update(task, completed=done)
+
+        try:
+            yield report
+        finally:
+            bar.update(task, visible=has_started)
+
+
+@contextmanager
+def waiting(title: str) -> Iterator[None]:
+    """A sign of life on a terminal, for work that cannot tell how far it is."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(title):
+        yield

@@ -1,4 +1,4 @@
-"""The one error that is meant for the user, and how the commands report it."""
+"""What is meant for the user to read, and how the commands report it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class InputError(ValueError):
@@ -17,11 +19,19 @@ class InputError(ValueError):
     """
 
 
-def report_errors(run: Callable[[], object]) -> NoReturn:
-    """Run a command line to its end, and exit: `report_errors(app)` for a Typer application.
+class UsageError(Exception):
+    """A command line that cannot be understood; the message says what is expected."""
 
-    Exit codes: 0 done, 1 failed with one line on stderr, 2 wrong usage, 130 stopped by Ctrl-C.
-    What is no fault of the user's keeps its traceback.
+
+class Stopped(Exception):
+    """The user stopped the work; the message says what is kept and how to go on."""
+
+
+def report_errors(run: Callable[[], object]) -> NoReturn:
+    """Run a command line to its end, and exit.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C; each but the first with one
+    line on stderr. What is no fault of the user's keeps its traceback.
     """
     try:
         try:
@@ -30,28 +40,28 @@ def report_errors(run: Callable[[], object]) -> NoReturn:
             sys.stdout.flush()
     except InputError as error:
         _fail(str(error))
+    except UsageError as error:
+        _fail(str(error), code=2)
     except BrokenPipeError:  # the reader of our output left (`| head`): nothing more to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
         _fail(_describe(error))
+    except Stopped as stop:
+        _fail(str(stop), code=130)
     except KeyboardInterrupt:
         _fail("stopped", code=130)
-    except SystemExit as end:  # Typer's own ends: done, wrong usage, Ctrl-C
-        if end.code == 130:
-            _fail("stopped", code=130)
-        raise
     sys.exit(0)
 
 
 def _describe(error: OSError) -> str:
     reason = (error.strerror or str(error)).lower()
-    if error.errno == errno.ENOSPC:
+    if error.errno in DISK_FULL:
         reason = "the disk is full; free some space and try again"
     return f"{error.filename}: {reason}" if error.filename is not None else reason
 
 
 def _fail(message: str, code: int = 1) -> NoReturn:
-    line = " ".join(message.splitlines())
-    sys.stderr.write(f"error: {line}\n" if code == 1 else f"{line}\n")
+    line = " ".join(message.split())
+    sys.stderr.write(f"{line}\n" if code == 130 else f"error: {line}\n")
     sys.exit(code)

@@ -1,14 +1,19 @@
-"""Options that both commands take: what a calibration file leaves open."""
+"""Options that several commands take, and how their texts are read."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
+from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 Size = tuple[int, int]
+
+# --- Calibrations: what a file leaves open --------------------------------------------------------
 
 
 class Unit(StrEnum):
@@ -42,8 +47,102 @@ CamerasOption = Annotated[
     typer.Option("--cameras", metavar="A,B,...", help="Take these cameras only, in this order."),
 ]
 
+# --- Recordings -----------------------------------------------------------------------------------
 
-def parse_sizes(texts: list[str] | None) -> Size | dict[str, Size] | None:
+
+class OnSizeMismatch(StrEnum):
+    """What to do with a video that is not of the calibrated size."""
+
+    crop = "crop"
+    scale = "scale"
+    error = "error"
+
+
+class Match(StrEnum):
+    """Which frames of the cameras belong together."""
+
+    auto = "auto"
+    number = "number"
+    time = "time"
+
+
+RecordingArgument = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RECORDING", help="A folder of videos or of image folders; or the videos."
+    ),
+]
+RigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--rig",
+        metavar="FILE",
+        help="The calibration, in any known format; by default rig.yaml in or above RECORDING.",
+    ),
+]
+BindOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--camera", metavar="FILE=NAME", help="Which camera a file is, where its name differs."
+    ),
+]
+FramesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--frames", metavar="START:STOP", help="Take these frames only, STOP not included."
+    ),
+]
+EveryOption = Annotated[
+    int | None, typer.Option("--every", metavar="N", min=1, help="Take every Nth frame.")
+]
+MismatchOption = Annotated[
+    OnSizeMismatch | None,
+    typer.Option(
+        "--on-size-mismatch",
+        help="What a video of another size than the calibrated one is: cut or padded at an edge, "
+        "by 2 % at most (crop, the default), resized (scale), or an error.",
+    ),
+]
+MatchOption = Annotated[
+    Match | None,
+    typer.Option(
+        "--match",
+        help="Which frames belong together: frame i of each camera (number), those of one time "
+        "(time), or what the frame rates suggest (auto, the default).",
+    ),
+]
+FpsOption = Annotated[
+    float | None,
+    typer.Option(
+        "--fps", metavar="RATE", help="Frames a second, where images or keypoints do not tell."
+    ),
+]
+
+# --- Output ---------------------------------------------------------------------------------------
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print JSON for programs instead of tables.")
+]
+
+
+def _print_version(context: typer.Context, asked: bool) -> None:
+    if asked:
+        program = (context.info_name or "triangulate").rpartition(" ")[2]
+        typer.echo(f"{program} {importlib.metadata.version('triangulate')}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool,
+    typer.Option(
+        "--version", is_eager=True, callback=_print_version, help="Show the version and exit."
+    ),
+]
+
+# --- Texts ----------------------------------------------------------------------------------------
+
+
+def parse_sizes(texts: Sequence[str] | None) -> Size | dict[str, Size] | None:
     """`1280x720` or `cam1=1280x720 ...` as `load_rig` takes them."""
     if not texts:
         return None
@@ -67,6 +166,28 @@ def parse_sizes(texts: list[str] | None) -> Size | dict[str, Size] | None:
     return for_all[0] if for_all else by_name
 
 
-def parse_names(text: str) -> list[str]:
+def parse_names(text: str | None) -> list[str] | None:
     """`cam1,cam2` as a list."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise typer.BadParameter(
+            f"{text!r} is no list of names, such as cam1,cam2", param_hint="--cameras"
+        )
+    return names
+
+
+def parse_bindings(texts: Sequence[str] | None) -> dict[str, str]:
+    """`GX010023.MP4=cam1 ...` as {file: camera}."""
+    bound: dict[str, str] = {}
+    for text in texts or ():
+        file, separator, name = text.rpartition("=")
+        if not separator or not file or not name:
+            raise typer.BadParameter(
+                f"{text!r} is not FILE=NAME, such as GX010023.MP4=cam1", param_hint="--camera"
+            )
+        if file in bound:
+            raise typer.BadParameter(f"{text!r}: the file is given twice", param_hint="--camera")
+        bound[file] = name
+    return bound

@@ -14,13 +14,22 @@ import yaml
 from triangulate.errors import InputError
 from triangulate.files import write_text
 from triangulate.geometry.camera import Camera
-from triangulate.geometry.lens import LENS_COEFFICIENTS, LENS_MODELS, Lens
+from triangulate.geometry.lens import LENS_COEFFICIENTS, LENS_MODELS
 from triangulate.geometry.rigid import Rigid
+from triangulate.rig_checks import Size as Size
+from triangulate.rig_checks import (
+    as_array,
+    as_coefficients,
+    as_lens,
+    as_size,
+    check_names,
+    check_numbers,
+    check_sizes,
+)
+from triangulate.yaml_text import parse_yaml
 
 RIG_FORMAT, RIG_VERSION = "triangulate-rig", 1
 UP_AXES = ("x", "-x", "y", "-y", "z", "-z")
-
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -43,9 +52,9 @@ class Rig:
 
     def __post_init__(self) -> None:
         """Refuse what no rig can be."""
-        _check_names(self.names, self.cameras.K.shape, self.sizes)
-        _check_numbers(self.names, self.cameras)
-        _check_sizes(self.names, self.cameras.K.numpy(), self.sizes)
+        check_names(self.names, self.cameras.K.shape, self.sizes)
+        check_numbers(self.names, self.cameras)
+        check_sizes(self.names, self.cameras.K.numpy(), self.sizes)
         if self.up_axis is not None and self.up_axis not in UP_AXES:
             raise InputError(f"up axis must be one of {', '.join(UP_AXES)}, not {self.up_axis!r}")
 
@@ -85,17 +94,17 @@ class Rig:
             raise InputError("the rig has no cameras")
         count = len(names)
         lenses = [lens] * count if isinstance(lens, str) else list(lens)
-        K, rotation = _array("K", K, (count, 3, 3)), _array("rotation", rotation, (count, 3, 3))
-        translation = _array("translation_m", translation_m, (count, 3))
+        K, rotation = as_array("K", K, (count, 3, 3)), as_array("rotation", rotation, (count, 3, 3))
+        translation = as_array("translation_m", translation_m, (count, 3))
         cameras = Camera(
             torch.from_numpy(K),
-            _lens(names, lenses, _coefficients(dist, count)),
+            as_lens(names, lenses, as_coefficients(dist, count)),
             Rigid(torch.from_numpy(rotation), torch.from_numpy(translation)),
         )
         known = [None] * count if sizes is None else list(sizes)
         if len(known) != count:
             raise InputError(f"{count} names and {len(known)} sizes")
-        pairs = tuple(_size(name, size) for name, size in zip(names, known, strict=True))
+        pairs = tuple(as_size(name, size) for name, size in zip(names, known, strict=True))
         return cls(names, cameras, pairs, up_axis, tuple(notes))
 
     def to_arrays(self) -> dict[str, Any]:
@@ -252,150 +261,13 @@ class Rig:
         )
 
 
-class _NameLoader(yaml.SafeLoader):
-    """Keys are names, read as they are written (`01`, `no`); none may come twice.
-
-    PyYAML would read those two as 1 and False, and silently take the last of two equal keys.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        if not all(isinstance(key, yaml.ScalarNode) for key, _ in node.value):
-            raise InputError(f"a name is missing before the ':' of line {node.start_mark.line + 1}")
-        keys = [key.value for key, _ in node.value]
-        doubled = sorted({key for key in keys if keys.count(key) > 1})
-        if doubled:
-            raise InputError(f"{', '.join(map(repr, doubled))} is given twice: rename one")
-        return {key.value: self.construct_object(value, deep=deep) for key, value in node.value}
-
-
-def parse_yaml(text: str) -> Any:
-    """The content of a YAML text. Two cameras of one name, or any doubled key, are refused."""
-    try:
-        return yaml.load(text, Loader=_NameLoader)
-    except yaml.MarkedYAMLError as error:
-        line = f" (line {error.problem_mark.line + 1})" if error.problem_mark else ""
-        raise InputError(f"is no valid YAML: {error.problem}{line}; is it cut off?") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise InputError(f"is no valid YAML: {str(error).splitlines()[0]}") from None
-
-
 def _check_entry(name: str, entry: dict[str, Any]) -> None:
     """What `from_arrays` would report without the camera's name."""
     shapes = {"K": (3, 3), "rotation": (3, 3), "translation_m": (3,)}
     for key, shape in shapes.items():
         try:
-            _array(repr(key), entry[key], shape)
+            as_array(repr(key), entry[key], shape)
         except InputError as error:
             raise InputError(f"camera {name!r}: {error}") from None
     if not isinstance(entry["distortion"], list):
         raise InputError(f"camera {name!r}: 'distortion' must be a list of numbers")
-
-
-def _array(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    try:
-        array = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must hold numbers of shape {shape}") from None
-    if array.size != np.prod(shape):
-        raise InputError(f"{name} must have shape {shape}, got {array.shape}")
-    return array.reshape(shape)
-
-
-def _coefficients(dist: np.ndarray | None, count: int) -> np.ndarray:
-    """(V, n) distortion coefficients; a single camera's may come flat."""
-    try:
-        array = np.zeros((count, 0)) if dist is None else np.array(dist, dtype=np.float64)
-        return array.reshape(count, array.size // count)
-    except (TypeError, ValueError):
-        raise InputError(f"dist must hold numbers of shape ({count}, n)") from None
-
-
-def _size(name: str, size: Any) -> Size | None:
-    if size is None:
-        return None
-    try:
-        width, height = (float(side) for side in size)
-    except (TypeError, ValueError):
-        raise InputError(f"camera {name!r}: size must be (width, height), not {size!r}") from None
-    if not (width.is_integer() and height.is_integer() and min(width, height) >= 1):
-        raise InputError(f"camera {name!r}: size must be two whole numbers of pixels, not {size!r}")
-    return int(width), int(height)
-
-
-def _lens(names: tuple[str, ...], models: list[str], coefficients: np.ndarray) -> Lens:
-    if len(models) != len(names):
-        raise InputError(f"{len(models)} lens models for {len(names)} cameras")
-    single = []
-    for name, model, row in zip(names, models, coefficients, strict=True):
-        if model not in LENS_MODELS:
-            raise InputError(
-                f"camera {name!r}: no lens model {model!r}; there are {', '.join(LENS_MODELS)}"
-            )
-        count = LENS_COEFFICIENTS[model]
-        if np.any(row[count:] != 0):
-            raise InputError(
-                f"camera {name!r}: a {model} lens has {count} coefficients, got {row.size}; "
-                "another lens model may be meant"
-            )
-        single.append(Lens.of(model, torch.from_numpy(row[:count].copy())))
-    return Lens(
-        torch.stack([lens.model for lens in single]),
-        torch.stack([lens.coefficients for lens in single]),
-    )
-
-
-def _check_names(names: tuple[str, ...], shape: Any, sizes: tuple[Size | None, ...]) -> None:
-    if not names:
-        raise InputError("the rig has no cameras")
-    if any(not name.strip() for name in names):
-        raise InputError(f"camera number {[bool(n.strip()) for n in names].index(False)}: no name")
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise InputError(f"camera name {', '.join(map(repr, doubled))} is given twice: rename one")
-    if len(names) != shape[0] or len(names) != len(sizes):
-        raise InputError(f"{len(names)} names, {shape[0]} cameras and {len(sizes)} sizes")
-
-
-def _check_numbers(names: tuple[str, ...], cameras: Camera) -> None:
-    tensors = {
-        "K": cameras.K,
-        "distortion": cameras.lens.coefficients,
-        "rotation": cameras.cam_from_world.rotation,
-        "translation": cameras.cam_from_world.translation,
-    }
-    for what, tensor in tensors.items():
-        finite = torch.isfinite(tensor.flatten(1)).all(-1)
-        if not bool(finite.all()):
-            name = names[int(finite.int().argmin())]
-            raise InputError(f"camera {name!r}: {what} holds NaN or infinity: calibrate it again")
-    K, rotation = cameras.K.numpy(), cameras.cam_from_world.rotation.numpy()
-    for name, k, r in zip(names, K, rotation, strict=True):
-        if not np.allclose(k[2], [0, 0, 1]) or k[0, 0] <= 0 or k[1, 1] <= 0:
-            raise InputError(
-                f"camera {name!r}: K must be [fx s cx; 0 fy cy; 0 0 1] with fx, fy > 0, "
-                f"got {k.tolist()}"
-            )
-        if np.abs(r @ r.T - np.eye(3)).max() > 1e-3 or np.linalg.det(r) < 0:
-            raise InputError(
-                f"camera {name!r}: its rotation is no rotation matrix "
-                f"(determinant {np.linalg.det(r):.3f}, R R^T off by "
-                f"{np.abs(r @ r.T - np.eye(3)).max():.1e})"
-            )
-
-
-def _check_sizes(names: tuple[str, ...], K: np.ndarray, sizes: tuple[Size | None, ...]) -> None:
-    """Refuse (height, width): a principal point that sits at the centre of the swapped image."""
-    for name, k, size in zip(names, K, sizes, strict=True):
-        if size is None:
-            continue
-        if min(size) < 1:
-            raise InputError(f"camera {name!r}: image size {size} is not positive")
-        centre = np.array(size) / 2
-        off = float((np.abs(k[:2, 2] - centre) / centre).max())
-        off_swapped = float((np.abs(k[:2, 2] - centre[::-1]) / centre[::-1]).max())
-        if off > 0.1 and off_swapped < off / 3:
-            raise InputError(
-                f"camera {name!r}: size {size[0]} x {size[1]} looks swapped: the principal point "
-                f"({k[0, 2]:.0f}, {k[1, 2]:.0f}) is near the centre of {size[1]} x {size[0]}; "
-                "sizes are (width, height)"
-            )

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from triangulate.recording.sources import bind_videos, list_videos
 from triangulate.rig import Rig, Size
 from triangulate.video import VideoInfo, probe, read_frames
 
-Source = str | Path | Sequence[str | Path] | Mapping[str, str | Path]
+Files = str | Path | Sequence[str | Path] | Mapping[str, str | Path]
 FrameChoice = str | range | slice | Sequence[int] | np.ndarray
 
 HASHED_BYTES = 1 << 18  # at each of a file's beginning, middle and end
@@ -67,7 +68,7 @@ class Recording:
     @classmethod
     def open(
         cls,
-        source: Source,
+        source: Files,
         rig: Rig,
         *,
         bind: Mapping[str, str] | None = None,
@@ -103,6 +104,8 @@ class Recording:
         numbers = select_frames(frames, every, pairing.num_announced)
         _check_whole(videos, pairing, numbers)
         notes += [note for video in videos for note in video.notes]
+        if fps is not None and not any(video.files for video in videos):
+            notes.append(f"--fps {fps:g} is left aside: the videos tell their own rate")
         return cls(
             rig=fitted,
             videos=videos,
@@ -126,6 +129,28 @@ class Recording:
     def __len__(self) -> int:
         """How many frames are chosen."""
         return len(self.frame_numbers)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is known of the videos, as plain numbers and texts."""
+        cameras = [
+            {
+                "name": name,
+                "file": str(video.path),
+                "size": list(video.size),
+                "frames": video.num_frames,
+                "fps": video.fps,
+                "codec": video.codec,
+            }
+            for name, video in zip(self.names, self.videos, strict=True)
+        ]
+        return {
+            "cameras": cameras,
+            "frames": len(self),
+            "first_frame": int(self.frame_numbers[0]),
+            "last_frame": int(self.frame_numbers[-1]),
+            "fps": self.fps,
+            "notes": [*self.rig.notes, *self.notes],
+        }
 
     def frames(
         self, *, decode_threads: int = 2, prefetch: int = 2
@@ -170,6 +195,10 @@ class Recording:
             yield frame.image_rgb if frame is not None and frame.index == index else None
 
 
+Source = Files | Recording
+"""Files to open, or what they were opened as."""
+
+
 def select_frames(frames: FrameChoice | None, every: int, count: int) -> np.ndarray:
     """The numbers of the chosen frames, (T,) int64, growing.
 
@@ -212,7 +241,7 @@ def _range(frames: str | slice) -> tuple[int, int | None]:
 
 
 def _bind(
-    source: Source,
+    source: Files,
     names: Sequence[str],
     bind: Mapping[str, str] | None,
     cameras: Sequence[str] | None,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from triangulate.errors import InputError
 from triangulate.video import VIDEO_SUFFIXES, list_images
 from triangulate.video.images import natural_key
+
+KEYPOINT_SUFFIXES = frozenset(".npz .json .h5 .hdf5 .csv".split())
 
 
 def list_videos(folder: Path) -> list[Path]:
@@ -50,7 +54,7 @@ def bind_videos(
             than two cameras.
     """
     names, notes = list(rig_names), []
-    _check_known(cameras or (), names)
+    _check_known(cameras or (), names, "--cameras")
     bound = _bound_by_hand(files, names, bind or {})
     of_camera: dict[str, list[Path]] = {name: [] for name in names}
     strangers = []
@@ -67,7 +71,9 @@ def bind_videos(
             notes += [how] if how else []
     if strangers and cameras is None:
         raise InputError(_stranger(strangers[0], names))
-    notes += [f"{file.name}: left out, it belongs to no camera of the rig" for file in strangers]
+    if strangers:
+        left = ", ".join(file.name for file in strangers)
+        notes.append(f"left out, being of none of the cameras {', '.join(names)}: {left}")
     wanted = [name for name in names if cameras is None or name in cameras]
     return _one_file_each({name: of_camera[name] for name in wanted}, cameras, notes), notes
 
@@ -76,7 +82,9 @@ def _entries(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     inside = sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=natural_key)
-    videos = [path for path in inside if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]
+    videos = [
+        path for path in inside if path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
+    ]
     return videos or [p for p in inside if p.is_dir() and p.name != "out" and list_images(p)]
 
 
@@ -85,23 +93,38 @@ def _what_is_there(folder: Path) -> str:
     inside = sorted(p.name for p in recordings.iterdir()) if recordings.is_dir() else []
     if inside:
         return f"is a project; name one of its recordings: {', '.join(inside[:8])} in {recordings}"
+    inside = [p.name for p in sorted(folder.iterdir()) if _entries(p) or _entries(p / "videos")]
+    if inside:
+        return f"no videos here, but in its folders; name one of them: {', '.join(inside[:8])}"
+    keypoints = folder / "pose2d"
+    if _holds_keypoints(keypoints):
+        told = shlex.quote(str(keypoints))
+        return f"no videos here, but 2D keypoints: take them with --keypoints {told}"
     if list_images(folder):
         return "holds the images of one camera; name the folder above, with a folder a camera"
     return "no videos here; expected <camera>.mp4 (or .mov, .avi, .mkv, ...) or <camera>/*.jpg"
 
 
-def _check_known(cameras: Iterable[str], names: Sequence[str]) -> None:
+def _holds_keypoints(folder: Path) -> bool:
+    """Whether anything in a folder, or in the folders in it, looks like 2D keypoints."""
+    if not folder.is_dir():
+        return False
+    inside = itertools.chain(folder.iterdir(), folder.glob("*/*"))
+    return any(path.suffix.lower() in KEYPOINT_SUFFIXES for path in inside)
+
+
+def _check_known(cameras: Iterable[str], names: Sequence[str], option: str) -> None:
     for name in cameras:
         if name not in names:
-            raise InputError(f"no camera {name!r} in the rig; it has {', '.join(names)}")
+            raise InputError(f"{option}: no camera {name!r} in the rig; it has {', '.join(names)}")
 
 
 def _bound_by_hand(
     files: Sequence[Path], names: Sequence[str], bind: Mapping[str, str]
 ) -> dict[Path, str]:
-    _check_known(bind.values(), names)
     bound: dict[Path, str] = {}
     for key, camera in bind.items():
+        _check_known([camera], names, f"--camera {key}={camera}")
         named = [f for f in files if key in (f.name, str(f))] or [f for f in files if key == f.stem]
         if not named:
             raise InputError(

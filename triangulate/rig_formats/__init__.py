@@ -95,7 +95,7 @@ def save_rig(rig: Rig, path: str | Path, format: WrittenFormat | None = None) ->
                 raise InputError(f"format must be rig, anipose or pose2sim, not {format!r}")
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    write_text(path, text)
+    write_text(path, text, remedy="choose another file to write")
 
 
 # --- Recognising ----------------------------------------------------------------------------------
@@ -166,9 +166,8 @@ def _find(path: Path) -> Path:
         return path
     neighbours = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
     near = difflib.get_close_matches(path.name, neighbours, n=1)
-    raise InputError(
-        f"{path}: no such file" + (f"; did you mean {path.parent / near[0]}?" if near else "")
-    )
+    remedy = f"did you mean {path.parent / near[0]}?" if near else "name a calibration's file"
+    raise InputError(f"{path}: no such file; {remedy}")
 
 
 def _find_in(folder: Path) -> Path:

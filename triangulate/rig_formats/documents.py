@@ -11,9 +11,10 @@ from typing import Any, Literal
 from xml.etree import ElementTree
 
 from triangulate.errors import InputError
-from triangulate.rig import RIG_FORMAT, parse_yaml
+from triangulate.rig import RIG_FORMAT
 from triangulate.rig_formats import label3d, opencv_storage
 from triangulate.rig_formats.array_pickle import load_npy
+from triangulate.yaml_text import parse_yaml
 
 Syntax = Literal["toml", "json", "yaml", "xml", "opencv", "npy", "mat"]
 NOT_KNOWN = (
@@ -73,7 +74,8 @@ def _read_text(text: str, suffix: str) -> Document:
     try:
         return Document("toml", tomllib.loads(text))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        broken_toml = f"is no valid TOML: {error}; is it cut off?"
+        remedy = "rename or remove one" if _is_doubled(error) else "is it cut off?"
+        broken_toml = f"is no valid TOML: {error}; {remedy}"
     try:
         content = parse_yaml(text)
     except InputError:
@@ -83,6 +85,11 @@ def _read_text(text: str, suffix: str) -> Document:
     if isinstance(content, dict) and content.get("format") == RIG_FORMAT:
         return Document("yaml", content)
     raise InputError(broken_toml if suffix == ".toml" else f"is {NOT_KNOWN}")
+
+
+def _is_doubled(error: Exception) -> bool:
+    """Whether TOML was refused for a name that comes twice."""
+    return any(word in str(error) for word in (" twice", "overwrite"))
 
 
 def _read_json(text: str) -> Any:

@@ -23,8 +23,9 @@ def matches(document: Any) -> bool:
 def read(document: Mapping[str, Any]) -> Calibration:
     """The calibration in a parsed file."""
     cameras = document["cameras"]
-    if not all(isinstance(camera, Mapping) and "name" in camera for camera in cameras):
-        raise InputError("a camera in it has no 'name'")
+    for number, camera in enumerate(cameras, start=1):
+        if not isinstance(camera, Mapping) or "name" not in camera:
+            raise InputError(f"camera number {number} has no name: give it that of its video")
     entries = [(str(camera["name"]), camera) for camera in cameras]
     return Calibration(entries, _read_camera, unit="cm", up_axis="-y")
 
