@@ -15,6 +15,7 @@ from triangulate.console import (
     print_pairs,
     print_table,
     run_app,
+    uninterrupted,
 )
 from triangulate.options import (
     CamerasOption,
@@ -71,7 +72,8 @@ def convert(
     .mat. Writes rig.yaml (the project's own), anipose TOML (mm) and Pose2Sim TOML (m).
     """
     sizes, names = parse_sizes(size), parse_names(cameras)
-    from triangulate.rig_formats import load_rig, save_rig
+    with uninterrupted():
+        from triangulate.rig_formats import load_rig, save_rig
 
     rig = load_rig(source, unit, sizes, subject, names)
     save_rig(rig, target, to.value if to else None)
@@ -90,7 +92,8 @@ def show(
 ) -> None:
     """Print the cameras of a calibration."""
     sizes, names = parse_sizes(size), parse_names(cameras)
-    from triangulate.rig_formats import load_rig
+    with uninterrupted():
+        from triangulate.rig_formats import load_rig
 
     description = describe(load_rig(rig, unit, sizes, subject, names))
     print_notes(description["notes"])

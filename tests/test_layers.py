@@ -48,6 +48,7 @@ FLOORS: list[set[str]] = [
     {"__main__"},
 ]
 SAME_FLOOR: dict[str, set[str]] = {
+    "config": {"keypoints"},
     "keypoints": {"skeleton"},
     "poses": {"keypoints", "rig", "skeleton"},
     "recording": {"rig", "video", "keypoints"},

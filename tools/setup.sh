@@ -199,7 +199,7 @@ install_packages() {
     fi
     # shellcheck disable=SC2086  # PIP_ARGS is several words
     if ! "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off \
-        ${PIP_ARGS:-} -c constraints.txt -e ".[$(extras_of "$profile")]" </dev/null 2>&1 |
+        --config-settings editable_mode=compat ${PIP_ARGS:-} -c constraints.txt -e ".[$(extras_of "$profile")]" </dev/null 2>&1 |
         tee "$log" | show_downloads; then
         grep -v '^ *Requirement already' "$log" | tail -n 15 >&2
         die "pip could not install (above; all of it in $log)"

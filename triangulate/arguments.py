@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from triangulate.console import Report, print_notes, progress_bar, waiting
+from triangulate.console import Report, print_notes, progress_bar, uninterrupted, waiting
 from triangulate.errors import InputError, Stopped
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def rig_path(recording: Sequence[Path], rig: Path | None) -> Path:
     """The rig named, or the `rig.yaml` in the recording's folder or in one of three above it."""
     if rig is not None:
         return rig
-    _check_existing(recording)
+    check_existing(recording)
     start = Path(os.path.abspath(recording[0]))  # without following links, as the user sees it
     folder = start if start.is_dir() else start.parent
     for place in (folder, *folder.parents[:3]):
@@ -56,7 +56,8 @@ def read_rig(
     subject: str | None,
 ) -> Rig:
     """The cameras to use of a calibration; a broken one may be left out with --cameras."""
-    from triangulate.rig_formats import load_rig
+    with uninterrupted():
+        from triangulate.rig_formats import load_rig
 
     rig = load_rig(path, unit, sizes, subject, settings.cameras)
     if len(rig) < 2:
@@ -71,7 +72,8 @@ def open_checked(
     recording: Sequence[Path], rig: Rig, settings: ReconstructConfig, bind: Mapping[str, str]
 ) -> Recording:
     """The recording, checked against the rig; what had to be assumed goes to stderr."""
-    from triangulate.pipeline import open_recording
+    with uninterrupted():
+        from triangulate.pipeline import open_recording
 
     source = recording[0] if len(recording) == 1 else list(recording)
     opened = open_recording(source, rig, settings, bind)
@@ -81,14 +83,15 @@ def open_checked(
 
 def default_out(recording: Sequence[Path], name: str) -> Path:
     """Where to write if the user does not say: in the recording's folder."""
-    _check_existing(recording)
+    check_existing(recording)
     folders = {path if path.is_dir() and len(recording) == 1 else path.parent for path in recording}
     if len(folders) > 1:
         raise InputError(f"{recording[0]}: is not beside the others; say where to write with --out")
     return folders.pop() / name
 
 
-def _check_existing(recording: Sequence[Path]) -> None:
+def check_existing(recording: Sequence[Path]) -> None:
+    """Refuse a recording that is not there."""
     for path in recording:
         if not path.exists():
             raise InputError(f"{path}: does not exist; name a folder of videos, or several videos")

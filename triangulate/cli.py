@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from triangulate.arguments import (
+    check_existing,
     default_out,
     detecting,
     fetch_networks,
@@ -19,7 +20,15 @@ from triangulate.arguments import (
     read_settings,
     rig_path,
 )
-from triangulate.console import SETTINGS, print_json, print_notes, print_pairs, run_app, waiting
+from triangulate.console import (
+    SETTINGS,
+    print_json,
+    print_notes,
+    print_pairs,
+    run_app,
+    uninterrupted,
+    waiting,
+)
 from triangulate.errors import InputError, UsageError
 from triangulate.options import (
     BindOption,
@@ -93,7 +102,8 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Write a recording of a made-up person, reconstruct it, and compare with the truth."""
-    from triangulate.demo import demo_table, run_demo
+    with uninterrupted():
+        from triangulate.demo import demo_table, run_demo
 
     with waiting("making up a person and reconstructing it"):
         result = run_demo(out, seed)
@@ -169,8 +179,9 @@ def detect(
 
     `triangulate reconstruct --keypoints` reads that file.
     """
-    from triangulate.detection import detect_recording
-    from triangulate.output import check_writable
+    with uninterrupted():
+        from triangulate.detection import detect_recording
+        from triangulate.output import check_writable
 
     target = out or default_out(recording, "pose2d/keypoints.npz")
     settings = read_settings(
@@ -258,9 +269,11 @@ def reconstruct(
     Writes poses.npz, poses.csv, poses.trc (OpenSim: metres, y up) and run.yaml. It can be stopped
     with Ctrl-C at any time: the same command goes on where it was.
     """
-    from triangulate import pipeline
-    from triangulate.summary import summarise
+    with uninterrupted():
+        from triangulate import pipeline
+        from triangulate.summary import doubts, summarise
 
+    check_existing(recording)
     folder = out or default_out(recording, "out")
     settings = read_settings(
         {
@@ -299,6 +312,9 @@ def reconstruct(
                 progress=report,
             )
     summary = summarise(poses)
+    if poses.fps is None:
+        print_notes(["the frame rate is not known (--fps): poses.trc counts frames instead"])
+    print_notes(doubts(summary))
     if as_json:
         print_json({"out": folder, **summary.as_dict()})
     else:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from triangulate.errors import InputError
+from triangulate.keypoints import MIN_CONFIDENCE
 from triangulate.yaml_text import parse_yaml
 
 
@@ -58,7 +59,7 @@ class ReconstructConfig(Config):
     fps: float | None = Field(default=None, gt=0.0)
     """Frames a second where the files do not tell: of image folders, and of 2D keypoints."""
 
-    min_confidence: float = Field(default=0.1, ge=0.0, le=1.0)
+    min_confidence: float = Field(default=MIN_CONFIDENCE, ge=0.0, le=1.0)
     """A 2D joint below this confidence is not used."""
 
 

@@ -14,7 +14,6 @@ import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -37,7 +36,10 @@ from triangulate.skeleton import Skeleton
 Detector = Literal["blazepose"]
 DETECTORS = get_args(Detector)
 
-STRETCH_FRAMES = 240  # finished together, so this much work at most is lost
+DETECTION_REVISION = 1
+"""Goes up with every change that makes detections differ: kept ones are then done again."""
+
+STRETCH_FRAMES = 60  # finished together, so this much work at most is lost
 _HINT_EVERY = 5  # frames between two looks for a view that lost the person
 _HINT_CONFIDENCE = 0.5
 _REMEDY = "name another cache folder in $TRIANGULATE_CACHE, or keep nothing with --no-cache"
@@ -84,6 +86,7 @@ def detect_recording(
         recording.sizes,
         recording.frame_numbers,
         detector,
+        recording.image_from_rig,
     )
 
 
@@ -170,7 +173,7 @@ def _cache_folder(recording: Recording, detector: str) -> Path:
     """The folder of a recording's detections; everything that they depend on is in its name."""
     arrays = recording.rig.to_arrays()
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(f"{metadata.version('triangulate')} {detector} {STRETCH_FRAMES}".encode())
+    digest.update(f"{DETECTION_REVISION} {detector} {STRETCH_FRAMES}".encode())
     digest.update(recording.content_key().encode())
     digest.update(np.ascontiguousarray(recording.video_frames).tobytes())
     digest.update(repr((recording.rig.lens_names, recording.sizes)).encode())

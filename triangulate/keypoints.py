@@ -15,6 +15,12 @@ from triangulate.errors import InputError
 from triangulate.files import atomic_path
 from triangulate.skeleton import Skeleton
 
+FARTHEST_PX = 1e6
+"""A point beyond it is no pixel of any image, and is taken as not seen."""
+
+MIN_CONFIDENCE = 0.1
+"""A 2D joint below this confidence is not used, unless told otherwise."""
+
 KEYPOINTS_FORMAT, KEYPOINTS_VERSION = "triangulate-keypoints2d", 1
 
 
@@ -32,6 +38,8 @@ class Keypoints2D:
         sizes: V image sizes (width, height), None where unknown.
         frames: (T,) frame numbers in the recording.
         source: the detector or the format the points came from.
+        image_from_rig: (V, 3, 3) affine map from the calibration's pixels to the images', where
+            the videos were resized or cut; None where nobody looked.
     """
 
     points_px: np.ndarray
@@ -42,6 +50,7 @@ class Keypoints2D:
     sizes: tuple[tuple[int, int] | None, ...] | None = None
     frames: np.ndarray | None = None
     source: str = ""
+    image_from_rig: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check the shapes, and let NaN and confidence 0 be the same points."""
@@ -60,7 +69,7 @@ class Keypoints2D:
             raise ValueError(f"names must differ, got {self.names}")
         if self.sizes is not None and len(self.sizes) != len(self.names):
             raise ValueError(f"sizes must hold {len(self.names)} entries, got {len(self.sizes)}")
-        seen = np.isfinite(points).all(-1) & (confidence > 0)
+        seen = (np.abs(points) < FARTHEST_PX).all(-1) & (confidence > 0)  # False for NaN
         frames = np.arange(len(points)) if self.frames is None else np.asarray(self.frames)
         if frames.shape != points.shape[:1]:
             raise ValueError(f"frames must have shape {points.shape[:1]}, got {frames.shape}")
@@ -88,6 +97,7 @@ class Keypoints2D:
             confidence=self.confidence[:, order],
             names=tuple(names),
             sizes=None if self.sizes is None else tuple(self.sizes[v] for v in order),
+            image_from_rig=None if self.image_from_rig is None else self.image_from_rig[order],
         )
 
     def select_frames(self, index: np.ndarray) -> Keypoints2D:
@@ -114,22 +124,24 @@ class Keypoints2D:
             "fps": self.fps,
             "source": self.source,
         }
+        arrays = {
+            "points_px": self.points_px,
+            "confidence": self.confidence,
+            "frames": np.asarray(self.frames),
+        }
+        if self.image_from_rig is not None:
+            arrays["image_from_rig"] = self.image_from_rig
+        text = np.array(json.dumps(header))
         with atomic_path(path) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(
-                stream,
-                header=np.array(json.dumps(header)),
-                points_px=self.points_px,
-                confidence=self.confidence,
-                frames=self.frames,  # type: ignore[arg-type]
-            )
+            np.savez_compressed(stream, allow_pickle=False, header=text, **arrays)
 
 
 def load_keypoints(path: str | Path) -> Keypoints2D:
     """Read keypoints that `Keypoints2D.save` wrote.
 
-    The file is a NumPy `.npz` with `points_px`, `confidence`, `frames` as in `Keypoints2D`, and
-    `header`, a JSON text: format, version, cameras, sizes, joints, edges, flip_pairs, skeleton,
-    fps, source.
+    The file is a NumPy `.npz` with `points_px`, `confidence`, `frames` and, where it is known,
+    `image_from_rig` as in `Keypoints2D`, and `header`, a JSON text: format, version, cameras,
+    sizes, joints, edges, flip_pairs, skeleton, fps, source.
     """
     arrays, header = read_npz(path, KEYPOINTS_FORMAT, KEYPOINTS_VERSION)
     try:
@@ -142,6 +154,7 @@ def load_keypoints(path: str | Path) -> Keypoints2D:
             tuple(None if size is None else (size[0], size[1]) for size in header["sizes"]),
             arrays["frames"],
             header["source"],
+            arrays.get("image_from_rig"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: is a broken {KEYPOINTS_FORMAT} file ({error})") from None

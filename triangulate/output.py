@@ -45,7 +45,10 @@ def write_results(
     timings_s: Mapping[str, float] | None = None,
     notes: Sequence[str] = (),
 ) -> list[Path]:
-    """Write `poses.npz`, `poses.csv`, `poses.trc` and `run.yaml`: all of them, or none.
+    """Write `poses.npz`, `poses.csv`, `poses.trc` and `run.yaml`.
+
+    They take their places together when the last one is written, so that a full disk leaves the
+    results of an earlier run as they were.
 
     Args:
         poses: the result; several people get a `.trc` each, numbered from 1.
@@ -83,18 +86,45 @@ def write_results(
 
 @contextmanager
 def _together(folder: Path) -> Iterator[Path]:
-    """A place inside `folder` whose files move up when the block ends without an error."""
+    """A place inside `folder` whose files move up when the block ends without an error.
+
+    Where a move fails, or is interrupted, the files of before are put back.
+    """
     staging = folder / f".{os.getpid()}.part"
     with _without_empty_folders(folder):
         try:
             yield staging
-            for part in sorted(staging.iterdir()):
-                with atomic_path(folder / part.name) as temporary:
-                    os.replace(part, temporary)
+            _move_up(folder, staging)
         except InputError as error:
             raise InputError(str(error).replace(str(staging), str(folder))) from error
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def _move_up(folder: Path, staging: Path) -> None:
+    names = sorted(part.name for part in staging.iterdir())
+    if blocked := [name for name in names if (folder / name).is_dir()]:
+        raise InputError(
+            f"{folder / blocked[0]}: cannot be written (a folder is in its place); move it "
+            "away, or choose another place with --out"
+        )
+    kept = staging / "kept"
+    kept.mkdir()
+    replaced: list[str] = []
+    try:
+        for name in names:
+            replaced.append(name)
+            with suppress(FileNotFoundError):
+                os.replace(folder / name, kept / name)
+            with atomic_path(folder / name) as temporary:
+                os.replace(staging / name, temporary)
+    except BaseException:  # Ctrl-C too
+        for name in replaced:
+            if (kept / name).exists():
+                os.replace(kept / name, folder / name)
+            else:
+                (folder / name).unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from triangulate.config import ReconstructConfig
 from triangulate.detection import Progress, detect_recording
 from triangulate.errors import InputError
 from triangulate.keypoint_formats import load_keypoints_from
-from triangulate.keypoints import Keypoints2D
+from triangulate.keypoints import MIN_CONFIDENCE, Keypoints2D
 from triangulate.output import check_writable, write_results
 from triangulate.people.association import one_person
 from triangulate.poses import Poses3D
@@ -55,7 +55,7 @@ def reconstruct_recording(
     """Reconstruct one person from synchronized videos.
 
     Args:
-        source: a folder of videos, paths, or camera name -> path (see `Recording.open`).
+        source: a folder of videos, paths, camera name -> path, or an open `Recording`.
         rig: the calibrated cameras, or their file.
         detector: what finds the joints in the images.
         out: folder for poses.npz, poses.csv, poses.trc and run.yaml; nothing is written without.
@@ -158,7 +158,11 @@ def reconstruct_files(
 
 
 def reconstruct_keypoints(
-    keypoints: Keypoints2D, rig: Rig, method: Method = "robust", *, min_confidence: float = 0.0
+    keypoints: Keypoints2D,
+    rig: Rig,
+    method: Method = "robust",
+    *,
+    min_confidence: float = MIN_CONFIDENCE,
 ) -> Poses3D:
     """Reconstruct one person from 2D keypoints.
 
@@ -174,8 +178,8 @@ def reconstruct_keypoints(
     seen = keypoints.select_cameras(rig.names)
     if not (seen.confidence > 0).any():
         raise InputError(
-            f"{keypoints.source or 'the keypoints'}: nobody was detected in any view; check the "
-            "videos, the region of interest and the confidences"
+            f"nobody was found in any view ({keypoints.source or 'arrays'}); check that the videos "
+            "show a person, or, where confidences are low, say --min-confidence 0"
         )
     person = one_person(seen, rig)
     result = triangulate_keypoints(
@@ -214,7 +218,8 @@ def reconstruct(
 
     Args:
         points_px: (T, V, J, 2) distorted pixels, NaN where not seen; views in the rig's order.
-        confidence: (T, V, J) in [0, 1]; 0 or NaN where not seen.
+        confidence: (T, V, J) in [0, 1]; 0 or NaN where not seen. Below `MIN_CONFIDENCE` (0.1) a
+            point is not used.
         rig: the V cameras.
         method: "robust" weighs each view by how probably it shows the point, with a noise model
             learned from the data; "dlt" is the linear method with the confidences as weights.
@@ -272,6 +277,8 @@ def _write(
 def _select_frames(keypoints: Keypoints2D, frames: str | None, every: int) -> Keypoints2D:
     """Keep frames by their numbers in the recording, and every nth of them."""
     numbers = np.asarray(keypoints.frames)
+    if not len(numbers):
+        raise InputError("the keypoints hold no frames")
     wanted = select_frames(frames, 1, int(numbers[-1]) + 1) if frames else numbers
     chosen = np.flatnonzero(np.isin(numbers, wanted))[::every]
     if not len(chosen):
@@ -284,7 +291,12 @@ def _fit_rig(
     rig: Rig, keypoints: Keypoints2D, on_size_mismatch: str = "crop"
 ) -> tuple[Rig, list[str]]:
     """The rig of the images that the keypoints are of, and notes: `fit_rig` without the images."""
-    sizes = keypoints.select_cameras(rig.names).sizes or [None] * len(rig)
+    seen = keypoints.select_cameras(rig.names)
+    sizes = seen.sizes or [None] * len(rig)
+    fitted = tuple(size or calibrated for size, calibrated in zip(sizes, rig.sizes, strict=True))
+    if fitted != rig.sizes and seen.image_from_rig is not None:  # the detector saw the videos
+        cameras = rig.cameras.warped(torch.from_numpy(seen.image_from_rig))
+        return replace(rig, cameras=cameras, sizes=fitted), []
     scale, notes = np.ones((len(rig), 2)), []
     for v, (name, calibrated, size) in enumerate(zip(rig.names, rig.sizes, sizes, strict=True)):
         if calibrated is None or size is None or size == calibrated:
@@ -301,13 +313,17 @@ def _fit_rig(
             raise InputError(f"{says}; if they were resized, say --on-size-mismatch scale")
     if not notes:
         return rig, notes
-    known = tuple(size or calibrated for size, calibrated in zip(sizes, rig.sizes, strict=True))
-    return replace(rig, cameras=rig.cameras.resized(torch.from_numpy(scale)), sizes=known), notes
+    return replace(rig, cameras=rig.cameras.resized(torch.from_numpy(scale)), sizes=fitted), notes
 
 
 def _check_rig(rig: Rig) -> None:
     if len(rig) < 2:
         raise InputError(f"the rig has one camera ({rig.names[0]}): 3D needs at least two")
+    if len(rig.coincident_cameras()) == len(rig) * (len(rig) - 1) // 2:
+        raise InputError(
+            f"all cameras ({', '.join(rig.names)}) stand at one place: no depth can be seen; check "
+            "the rig's translations"
+        )
 
 
 @contextmanager

@@ -235,6 +235,8 @@ class Rig:
                 f"version {document.get('version')} is not known; this program reads {RIG_VERSION}"
             )
         entries, notes = document.get("cameras") or {}, document.get("notes") or ()
+        if not isinstance(notes, str | list | tuple):
+            raise InputError(f"notes must be a text or a list of texts, not {notes!r}")
         if not isinstance(entries, dict):
             raise InputError("'cameras' must hold a name and its numbers for each camera")
         columns: dict[str, list[Any]] = {

@@ -22,18 +22,22 @@ def as_array(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarra
         array = np.array(values, dtype=np.float64)
     except (TypeError, ValueError):
         raise InputError(f"{name} must hold numbers of shape {shape}") from None
-    if array.size != np.prod(shape):
+    if [side for side in array.shape if side != 1] != [side for side in shape if side != 1]:
         raise InputError(f"{name} must have shape {shape}, got {array.shape}")
-    return array.reshape(shape)
+    return array.reshape(shape)  # axes of length one may be there or not
 
 
 def as_coefficients(dist: np.ndarray | None, count: int) -> np.ndarray:
     """(V, n) distortion coefficients; a single camera's may come flat."""
     try:
         array = np.zeros((count, 0)) if dist is None else np.array(dist, dtype=np.float64)
-        return array.reshape(count, array.size // count)
     except (TypeError, ValueError):
         raise InputError(f"dist must hold numbers of shape ({count}, n)") from None
+    if count == 1:
+        return array.reshape(1, -1)
+    if array.ndim < 2 or len(array) != count:
+        raise InputError(f"dist must hold numbers of shape ({count}, n), got {array.shape}")
+    return array.reshape(count, -1)
 
 
 def as_size(name: str, size: Any) -> Size | None:

@@ -134,3 +134,25 @@ def _share(condition: np.ndarray) -> float:
 def _percentile(values: np.ndarray, percent: float) -> float:
     known = values[np.isfinite(values)]
     return float(np.percentile(known, percent)) if known.size else float("nan")
+
+
+def doubts(summary: Summary) -> list[str]:
+    """What in the numbers looks wrong, and what to check, in words."""
+    found = []
+    medians = np.array([camera.median_px for camera in summary.cameras])
+    for v, camera in enumerate(summary.cameras):
+        others = float(np.median(np.delete(medians, v))) if len(medians) > 2 else np.nan
+        if camera.median_px > max(2 * others, others + 2):
+            found.append(
+                f"{camera.name} fits worse than the others ({camera.median_px:.1f} px against "
+                f"{others:.1f}): is it the right file (--camera), has the camera moved?"
+            )
+    lengths = {bone.name: bone.median_m for bone in summary.bones}
+    for name, length in lengths.items():
+        other = lengths.get(name.replace("left_", "right_"), np.nan)
+        if "left_" in name and max(length, other) > 1.5 * min(length, other):
+            found.append(
+                f"{name} is {1000 * length:.0f} mm long on one side and {1000 * other:.0f} on the "
+                "other: does the joint set fit (--skeleton)?"
+            )
+    return found

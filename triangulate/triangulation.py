@@ -17,6 +17,7 @@ from triangulate.geometry.noise import DetectionNoise, estimate_noise
 from triangulate.geometry.refine import Refined, refine
 from triangulate.geometry.robust import triangulate_robust
 from triangulate.geometry.threads import one_thread
+from triangulate.keypoints import MIN_CONFIDENCE
 from triangulate.people.sides import exchange_sides, find_swapped
 from triangulate.poses import Reason
 
@@ -25,6 +26,7 @@ METHODS = get_args(Method)
 
 MIN_RAY_ANGLE_DEG = 1.0
 """Rays that meet under less leave the depth open."""
+_COS_MIN_RAY_ANGLE = math.cos(math.radians(MIN_RAY_ANGLE_DEG))
 
 _CHUNK_POINTS = 4096  # a chunk's arrays stay in the processor's cache: five times as fast
 _NOISE_SAMPLE = 8000  # points that the noise is learned from
@@ -58,7 +60,7 @@ def triangulate_keypoints(
     confidence: np.ndarray,
     camera: Camera,
     method: Method = "robust",
-    min_confidence: float = 0.0,
+    min_confidence: float = MIN_CONFIDENCE,
     flip: np.ndarray | None = None,
 ) -> Triangulated:
     """Triangulate one person's joints.
@@ -178,11 +180,11 @@ def _triangulate_chunk(
                 points_px, camera, sigma_px, outlier_share, usable, noise.freedom
             )
             used = belonging > 0.5
-            covariance = refined.covariance_m2 * noise.inflation
+            covariance = refined.covariance_m2 * (noise.residual_variance * noise.mean_flank)
         else:
             weights = usable_score.flatten(1)
             refined, used = _triangulate_linear(points_px, camera, weights, sigma_px)
-            covariance = refined.covariance_m2
+            covariance = refined.covariance_m2 * noise.residual_variance
         reason = _reasons(refined, used, observed, usable, points_px, camera, method)
     ok = reason == Reason.ok
     return (
@@ -200,7 +202,7 @@ def _triangulate_linear(
     """The linear method in the distorted image's terms; the world's unit does not matter."""
     undistorted, valid = camera.undistort(points_px)
     weights = torch.where(valid, weights, 0.0)
-    points_world, _ = triangulate_dlt(
+    points_world, solved = triangulate_dlt(
         undistorted.movedim(0, 1), camera.projection(), weights.mT, homogeneous_unit=math.inf
     )
     depth = camera.cam_from_world.apply(points_world)[..., 2]
@@ -211,7 +213,8 @@ def _triangulate_linear(
     _, jacobian, _ = camera.project_with_jacobian(points_world)
     scatter = information_matrix(jacobian, (refined.precision * sigma_px).square())
     covariance = refined.covariance_m2 @ scatter @ refined.covariance_m2
-    return replace(refined, covariance_m2=covariance), weights > 0
+    valid = refined.valid & solved
+    return replace(refined, covariance_m2=covariance, valid=valid), weights > 0
 
 
 def _reasons(
@@ -225,6 +228,7 @@ def _reasons(
 ) -> Tensor:
     """(N,) uint8 codes; the first that applies of those in `tests`."""
     _, rays, on_lens = camera.rays(points_px)
+    cosine = torch.einsum("vni,wni->vwn", rays, rays)
     usable = usable & on_lens
     num_used, num_usable = used.sum(0), usable.sum(0)
     behind = (usable & ~refined.in_front).any(0)
@@ -238,10 +242,10 @@ def _reasons(
         (observed.sum(0) < 2, Reason.too_few_views),
         (num_usable < 2, Reason.low_confidence),
         # Before the point is judged: where parallel rays meet, if they do, is chance.
-        (_widest_angle_deg(rays, usable) < MIN_RAY_ANGLE_DEG, Reason.narrow_rays),
+        (_are_narrow(cosine, usable), Reason.narrow_rays),
         (behind, Reason.behind_camera),
         (contradicted, Reason.high_error),
-        (_widest_angle_deg(rays, used) < MIN_RAY_ANGLE_DEG, Reason.narrow_rays),
+        (_are_narrow(cosine, used), Reason.narrow_rays),
         (~refined.valid, Reason.narrow_rays),
     ]
     reason = torch.full(num_used.shape, int(Reason.ok), dtype=torch.uint8)
@@ -250,9 +254,12 @@ def _reasons(
     return reason
 
 
-def _widest_angle_deg(rays: Tensor, views: Tensor) -> Tensor:
-    """(N,) the widest angle between unit rays (V, N, 3) of some views (V, N)."""
-    cosine = torch.einsum("vni,wni->vwn", rays, rays)
+def _are_narrow(cosine: Tensor, views: Tensor) -> Tensor:
+    """(N,) whether all rays of some views are nearly parallel, or face each other.
+
+    Args:
+        cosine: (V, V, N) of the angle between two views' rays.
+        views: (V, N) bool.
+    """
     both = views[:, None] & views[None, :]
-    smallest = torch.where(both, cosine, 1.0).flatten(0, 1).amin(0)
-    return torch.rad2deg(torch.arccos(smallest.clamp(-1, 1)))
+    return ~(both & (cosine.abs() < _COS_MIN_RAY_ANGLE)).flatten(0, 1).any(0)

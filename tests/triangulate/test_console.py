@@ -19,7 +19,8 @@ from triangulate.console import SETTINGS, print_json, print_notes, print_pairs, 
 NAME = "a camera with a name much longer than anybody would think of, [red] and all"
 TABLE = f"""
 from triangulate.console import print_notes, print_pairs, print_table
-print_table("Cameras", ["camera", "error", "file"], [["{NAME}", "1.5 px", "recordings/" * 6]], ["file"])
+row = ["{NAME}", "1.5 px", "recordings/" * 6]
+print_table("Cameras", ["camera", "error", "file"], [row], texts=["file"])
 print_pairs("Result", [("found", "these words are for a line of more than eighty columns " * 2)])
 print_notes(["these words, too, are for a line that is longer than eighty columns; " * 2])
 """

@@ -115,7 +115,8 @@ def test_anything_that_matters_makes_it_look_again(
     longer.write_bytes(files["cam04"].read_bytes() + b"\0")
     arrays = rig.select(pair).to_arrays()
     moved = arrays | {"translation_m": arrays["translation_m"] + 0.001}
-    bent = arrays | {"lens": ["radtan", "rational"]}
+    assert not arrays["dist"][:, 4].any()
+    bent = arrays | {"lens": ["radtan", "fisheye"]}  # with the same numbers
     for number, (files_of, rig_of, frames) in enumerate(
         [
             (files, rig.select(pair), ":1"),
@@ -167,7 +168,7 @@ def test_what_was_stopped_goes_on_and_ends_as_if_it_had_not(
 
 
 class MadeUpDetector:
-    """Without networks: what it finds hangs on every frame and every hint that it was ever given."""
+    """Without networks: what it finds hangs on all frames and hints that it was ever given."""
 
     skeleton_name = "mediapipe33"
 
@@ -177,7 +178,7 @@ class MadeUpDetector:
     def __call__(self, images, hints=None) -> FramePoses:
         before = [view.frames_since_detection for view in self.state] or [1] * len(images)
         numbers = [
-            (31 * number + image.astype(int).sum() + (hints is not None)) % 99991
+            (31 * number + image[::16, ::16].astype(int).sum() + (hints is not None)) % 99991
             for number, image in zip(before, images, strict=True)
         ]
         self.state = tuple(
@@ -191,7 +192,7 @@ class MadeUpDetector:
         pass
 
 
-@pytest.mark.parametrize("stop", [4, 5, 6, 9])
+@pytest.mark.parametrize("stop", [5, 9])
 def test_resuming_where_a_hint_was_due(
     shared, rig, own_cache: Path, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:

@@ -62,7 +62,7 @@ def test_what_stands_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     (tmp_path / "folder" / "inner").mkdir(parents=True)
     for path in (tmp_path / "file" / "a.txt", tmp_path / "folder"):
-        with pytest.raises(InputError, match="cannot be written .*choose another place with --out"):
+        with pytest.raises(InputError, match=r"cannot be written .* with --out"):
             write_text(path, "text")
     assert (tmp_path / "file").read_text() == "mine"
     assert {p.name for p in tmp_path.iterdir()} == {"file", "folder"}

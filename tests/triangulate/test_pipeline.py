@@ -152,7 +152,7 @@ def test_broken_contracts_are_named(changes: dict, words: str) -> None:
 @pytest.mark.parametrize("num_frames", [0, 4])
 def test_nobody_anywhere(num_frames: int) -> None:
     points_px = np.full((num_frames, 4, 17, 2), np.nan)
-    with pytest.raises(InputError, match="nobody was detected in any view"):
+    with pytest.raises(InputError, match="nobody was found in any view"):
         reconstruct(points_px, np.zeros((num_frames, 4, 17)), made_up(num_frames=1)[0])
 
 
@@ -161,6 +161,20 @@ def test_one_camera_is_not_enough() -> None:
     points_px, confidence = arrays_of(keypoints)
     with pytest.raises(InputError, match=r"one camera \(cam1\): 3D needs at least two"):
         reconstruct(points_px[:, :1], confidence[:, :1], rig.select(["cam1"]))
+
+
+def test_cameras_at_one_place_are_not_enough() -> None:
+    rig, _, keypoints = made_up(num_frames=2)
+    arrays = rig.to_arrays()
+    centres = -np.linalg.solve(arrays["rotation"], arrays["translation_m"][..., None])[..., 0]
+
+    def standing_at(centres_m: np.ndarray) -> Rig:
+        shift = -(arrays["rotation"] @ centres_m[..., None])[..., 0]
+        return Rig.from_arrays(**arrays | {"translation_m": shift})
+
+    with pytest.raises(InputError, match=r"all cameras \(cam1, .*\) stand at one place"):
+        reconstruct(*arrays_of(keypoints), standing_at(centres[[0, 0, 0, 0]]))
+    reconstruct(*arrays_of(keypoints), standing_at(centres[[0, 0, 0, 1]]))
 
 
 def test_the_hard_problem() -> None:
@@ -189,7 +203,7 @@ def test_arrays_keypoints_and_files_give_the_same(method, tmp_path: Path) -> Non
         *arrays_of(keypoints), rig, method, skeleton=motion.skeleton, fps=motion.fps
     )
     assert_same(reconstruct_keypoints(keypoints, rig, method), direct)
-    settings = ReconstructConfig(method=method, min_confidence=0.0)
+    settings = ReconstructConfig(method=method)
     read = reconstruct_files(tmp_path / "keypoints.npz", tmp_path / "rig.yaml", settings=settings)
     assert_same(read, direct)
     write_openpose(keypoints, tmp_path / "pose2d")  # four digits, and float32

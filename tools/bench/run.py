@@ -23,7 +23,7 @@ PARTS = ("dlt", "robust", "recording")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the parts asked for."""
+    """Run the parts asked for; exit code 1 where a goal is missed."""
     parser = argparse.ArgumentParser(prog="bench", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} or all")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -35,14 +35,17 @@ def main(arguments: list[str] | None = None) -> None:
     if unknown := [part for part in wanted if part not in (*PARTS, "all")]:
         parser.error(f"no part {unknown[0]!r}; there are {', '.join(PARTS)} and all")
     wanted = list(PARTS) if "all" in wanted else wanted
-    results = {}
+    results, everything = {}, []
     for part in wanted:
         figures = measure(part, options)
+        everything += figures
         results[part] = [figure.to_dict() for figure in figures]
         if not options.json:
             print(f"{part}\n" + "\n".join(figure.line() for figure in figures), flush=True)
     if options.json:
         print(json.dumps(results, indent=2))
+    if any(figure.is_met is False for figure in everything):
+        sys.exit(1)
 
 
 def measure(part: str, options: argparse.Namespace) -> list[Figure]:

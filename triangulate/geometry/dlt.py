@@ -43,7 +43,7 @@ def triangulate_dlt(
     batch = points_px.shape[:-2]
     points, weights, shared = _gather_shared_cameras(points_px, weights, projections.double())
     entries = normal_entries(points.double(), normal_basis(shared), weights.double())
-    distinct = _sees_from_two_centres(weights, shared, points_px.dtype)
+    distinct = _sees_from_two_centres(weights, shared, projections.dtype)
     points_world, determined = solve_normal(entries, homogeneous_unit)
     valid = determined & distinct
     points_world = torch.where(valid, points_world, 0.0).movedim(0, -1).reshape(*batch, 3)

@@ -25,7 +25,7 @@ _PRIOR_COUNT = 30.0  # pseudo-observations that hold an estimate to its parent's
 _ROUNDS, _LATER_ROUNDS = 5, 2
 _TELLING_VIEWS = 5  # with fewer the fit shapes the residuals as much as the noise does
 _GROUP_RANGE = 2.0  # so that no camera is believed, or not, much more than the others
-_PRIOR_FREEDOM, _PRIOR_FRAMES = 3.0, 300.0  # heavy flanks, until a recording says otherwise
+_PRIOR_FREEDOM, _PRIOR_FRAMES = 5.0, 300.0  # heavy flanks, until a recording says otherwise
 _FREEDOMS = (2.0, 3.0, 5.0, 8.0, 15.0, 30.0, 100.0)
 _FACTOR_RANGE = 0.25, 4.0  # else a bin of nothing but wrong detections runs away
 
@@ -41,8 +41,10 @@ class DetectionNoise:
         variance_factor: (K,) how the variance changes with the confidence.
         outlier_share: (K,) how often a detection of that confidence is plainly wrong.
         freedom: degrees of freedom of the honest detections; few: heavy flanks.
-        inflation: what the residuals show the points' variance to be, over what the weights alone
-            would make it (see `_inflation`).
+        residual_variance: what the residuals' sum of squares shows the variance to be, over
+            `sigma_px` squared.
+        mean_flank: the mean of the flanks' weights; the inverse of a weighted normal matrix, times
+            both, is the points' covariance.
     """
 
     sigma_px: Tensor
@@ -50,7 +52,8 @@ class DetectionNoise:
     variance_factor: Tensor
     outlier_share: Tensor
     freedom: float
-    inflation: float
+    residual_variance: float
+    mean_flank: float
 
     def at(self, confidence: Tensor) -> tuple[Tensor, Tensor]:
         """Standard deviation and prior probability of being wrong.
@@ -144,7 +147,7 @@ def _prior_noise(confidence: Tensor, sigma_px: Tensor) -> DetectionNoise:
         knots = torch.cat([knots, knots + 1e-3])
     factor = (knots.mean() / knots.clamp_min(0.02)).clamp(*_FACTOR_RANGE)
     share = 0.02 + 0.2 * (1 - knots.clamp(0, 1))
-    return DetectionNoise(sigma_px, knots, factor, share, _PRIOR_FREEDOM, 1.0)
+    return DetectionNoise(sigma_px, knots, factor, share, _PRIOR_FREEDOM, 1.0, 1.0)
 
 
 def _re_estimate(
@@ -192,29 +195,29 @@ def _re_estimate(
     outlier_share = (seen - kept + _PRIOR_COUNT * prior.outlier_share) / (seen + _PRIOR_COUNT)
     share = outlier_share.clamp(0.005, 0.5)
     raw = refined.squared_px.unflatten(1, shape[1:]) / variance
-    inflation = _inflation(raw, weight, freedom)
-    return DetectionNoise(sigma, noise.knots, variance_factor, share, freedom, inflation)
+    residual_variance = _residual_variance(raw, weight)
+    mean_flank = float((weight * (freedom + 2) / (freedom + raw)).sum() / weight.sum().clamp_min(1))
+    return DetectionNoise(
+        sigma, noise.knots, variance_factor, share, freedom, residual_variance, mean_flank
+    )
 
 
-def _inflation(squared_sigmas: Tensor, weight: Tensor, freedom: float) -> float:
-    """How far the inverse of the weighted normal matrix is from the points' covariance.
+def _residual_variance(squared_sigmas: Tensor, weight: Tensor) -> float:
+    """The variance that the residuals show, whatever their distribution, over the assumed one.
 
     The residuals of n views that show a point hold 2 n - 3 degrees of freedom, so their sum of
-    squares tells the variance without knowing its distribution (Hartley & Zisserman, 5.1.3). It
-    sets right what a scale or a degree of freedom that is a little off does to the weights.
+    squares tells (Hartley & Zisserman, 5.1.3). It sets right what a scale or a degree of freedom
+    that is a little off does to the points' covariance.
 
     Args:
         squared_sigmas: (V, M, J) residuals as they are.
         weight: (V, M, J) how probably the view shows the point.
-        freedom: of the weights.
     """
     num_views = weight.sum(0)
     redundant = num_views > 1.75
     spare = (2 * num_views - 3)[redundant].sum()
     squares = (weight * squared_sigmas).sum(0)[redundant].sum()
-    variance = (squares + _PRIOR_COUNT) / (spare + _PRIOR_COUNT)
-    flanks = (freedom + 2) / (freedom + squared_sigmas)
-    return float(variance * (weight * flanks).sum() / weight.sum().clamp_min(1e-9))
+    return float((squares + _PRIOR_COUNT) / (spare + _PRIOR_COUNT))
 
 
 def _likeliest_freedom(squared_sigmas: Tensor, odds: Tensor) -> float:
@@ -224,6 +227,8 @@ def _likeliest_freedom(squared_sigmas: Tensor, odds: Tensor) -> float:
         squared_sigmas: (N,) residuals of what was observed.
         odds: (N,) of the tail, see `belonging`.
     """
+    if not squared_sigmas.numel():
+        return _PRIOR_FREEDOM
     best = -math.inf, _PRIOR_FREEDOM
     for freedom in _FREEDOMS:
         scale2 = torch.ones((), dtype=odds.dtype, device=odds.device)

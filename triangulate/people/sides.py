@@ -60,9 +60,7 @@ def find_swapped(
     return _cheapest(torch.cat(states, dim=-1), torch.cat(jumps, dim=-1)).numpy()
 
 
-def _costs(
-    labels_px: np.ndarray, positions_m: np.ndarray, camera: Camera
-) -> tuple[Tensor, Tensor]:
+def _costs(labels_px: np.ndarray, positions_m: np.ndarray, camera: Camera) -> tuple[Tensor, Tensor]:
     """What the two states cost, and the steps between them.
 
     Args:

@@ -35,7 +35,10 @@ def follow(
         (T,) hypotheses, -1 in frames without the person.
     """
     num_frames, num_hypotheses = score.shape
-    usual = max(float(np.median(score.max(axis=1))), 1e-9)
+    best = score.max(axis=1)
+    if not (best > 0).any():
+        return np.full(num_frames, -1)
+    usual = float(np.median(best[best > 0]))
     share = score / usual
     value = np.where(score > 0, np.minimum(2 * share, 1) + _BETTER * share, -np.inf)
     total = np.full(score.shape, -np.inf)

@@ -49,6 +49,7 @@ class Recording:
 
     Attributes:
         rig: the V cameras that have a video, as the videos show them (see `sizes.fit_rig`).
+        image_from_rig: (V, 3, 3) affine map from the calibration's pixels to the videos'.
         videos: V videos.
         video_frames: (T, V) which frame of each video, -1 where it has none.
         frame_numbers: (T,) the chosen frames of the recording.
@@ -58,6 +59,7 @@ class Recording:
     """
 
     rig: Rig
+    image_from_rig: np.ndarray
     videos: tuple[VideoInfo, ...]
     video_frames: np.ndarray
     frame_numbers: np.ndarray
@@ -108,6 +110,7 @@ class Recording:
             notes.append(f"--fps {fps:g} is left aside: the videos tell their own rate")
         return cls(
             rig=fitted,
+            image_from_rig=(fitted.cameras.K @ rig.select(names).cameras.K.inverse()).numpy(),
             videos=videos,
             video_frames=pairing.video_frames[numbers],
             frame_numbers=numbers,

@@ -8,7 +8,7 @@ from triangulate.geometry.camera import Camera
 from triangulate.geometry.noise import SIGMA_FLOOR_PX, DetectionNoise, estimate_noise
 from triangulate.geometry.refine import Refined
 from triangulate.geometry.robust import triangulate_robust
-from triangulate.synthetic import DetectorNoise, observe, ring_rig, walk
+from triangulate.synthetic import DetectorNoise, draws, observe, ring_rig, walk
 
 LONG = 1_000_000  # frames
 TENSORS = ("sigma_px", "knots", "variance_factor", "outlier_share")
@@ -57,7 +57,8 @@ def test_interpolation_by_hand() -> None:
         variance_factor=torch.tensor([4.0, 1.0, 0.25]).double(),
         outlier_share=torch.tensor([0.3, 0.1, 0.02]).double(),
         freedom=8.0,
-        inflation=1.0,
+        residual_variance=1.0,
+        mean_flank=1.0,
     )
     confidence = torch.tensor([[[0.2, 0.3], [0.6, 0.8], [0.0, 1.0]]]).double()  # V1 M3 J2
     sigma_px, share = noise.at(confidence)
@@ -200,7 +201,7 @@ def test_the_covariance_covers_the_truth(cameras) -> None:
     noise = detections.estimate()
     refined, _ = detections.solve(noise, detections.observed.to(torch.float64))
     error = (refined.points_world - detections.truth.flatten(0, 1))[refined.valid]
-    covariance = refined.covariance_m2[refined.valid] * noise.inflation
+    covariance = refined.covariance_m2[refined.valid] * noise.residual_variance * noise.mean_flank
     nees = (error * torch.linalg.solve(covariance, error[..., None])[..., 0]).sum(-1)
     assert nees.mean().item() / 3 == pytest.approx(1, abs=0.25)
     assert (nees < 7.8147).double().mean().item() == pytest.approx(0.95, abs=0.04)
@@ -235,3 +236,16 @@ def test_nothing_observed() -> None:
     noise = detections.estimate(torch.zeros_like(detections.score))
     for name in TENSORS:
         assert torch.isfinite(getattr(noise, name)).all()
+
+
+@pytest.mark.parametrize("num_views", [2, 4])
+@pytest.mark.parametrize("num_frames", [20, 100_000])
+def test_few_views_cannot_tell_how_heavy_the_flanks_are(num_views: int, num_frames: int) -> None:
+    generator = draws.seeded(3)
+    rig = ring_rig(generator, num_views)
+    motion = walk(generator, 20)
+    seen, _ = observe(motion.positions_m, rig, motion.skeleton, generator, DetectorNoise.none())
+    points = torch.from_numpy(seen.points_px[:, :, 0]).double().movedim(1, 0).nan_to_num()
+    confidence = torch.from_numpy(seen.confidence[:, :, 0]).double().movedim(1, 0)
+    noise = estimate_noise(points, confidence, rig.cameras, num_frames)
+    assert noise.freedom == pytest.approx(5)

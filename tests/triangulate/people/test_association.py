@@ -17,7 +17,9 @@ NOISE = DetectorNoise(sigma_px=(1.0, 3.0), missing=0.1, gross=0.02, swapped=0.0)
 APART_M = np.array([1.2, 0.4, 0.0])
 
 
-def two_people(num_frames: int = 40, num_cameras: int = 4, seed: int = 0) -> tuple[Rig, Keypoints2D]:
+def two_people(
+    num_frames: int = 40, num_cameras: int = 4, seed: int = 0
+) -> tuple[Rig, Keypoints2D]:
     """A walker in slot 0, and another, who walks beside the first one's path, in slot 1."""
     generator = seeded(seed)
     rig = ring_rig(generator, num_cameras, radius_m=6.0)
@@ -148,10 +150,10 @@ def test_it_does_not_depend_on_where_the_world_begins() -> None:
     np.testing.assert_array_equal(far.points_px, one_person(mixed, rig).points_px)
 
 
-def test_two_cameras_at_one_place_do_not_vouch_for_each_other() -> None:
-    """Between them every two people agree: that must not bring a bystander in."""
+def test_cameras_at_one_place_do_not_vouch_for_each_other() -> None:
+    """Between such cameras every two people agree: that must not bring a bystander in."""
     rig, keypoints = two_people()
-    order = [0, 0, 1, 2]
+    order = [0, 0, 0, 1]
     arrays = rig.to_arrays()
     for name in ("K", "dist", "rotation", "translation_m"):
         arrays[name] = arrays[name][order]
@@ -162,10 +164,10 @@ def test_two_cameras_at_one_place_do_not_vouch_for_each_other() -> None:
         confidence=keypoints.confidence[:, order],
         sizes=None,
     )
-    keypoints = without(without(keypoints, [2, 3], 1), [1], 0)
+    keypoints = without(without(keypoints, [0, 3], 1), [1, 2], 0)
     chosen = one_person(shuffled(keypoints)[0], doubled)
-    assert is_person(chosen, keypoints, 0)[:, [0, 2, 3]].all()
-    assert np.isnan(chosen.points_px[:, 1]).all()
+    assert is_person(chosen, keypoints, 0)[:, [0, 3]].all()
+    assert np.isnan(chosen.points_px[:, [1, 2]]).all()
 
 
 # --- Epipolar lines -------------------------------------------------------------------------------

@@ -112,6 +112,13 @@ def test_where_the_pose_is_not_known_the_motion_tells() -> None:
     np.testing.assert_array_equal(find_swapped(exchanged, positions_m, scene.camera, FLIP), swapped)
 
 
+def test_a_pose_that_is_mirrored_for_a_frame_turns_no_view() -> None:
+    scene = Scene()
+    positions_m = scene.motion.positions_m.copy()
+    positions_m[[20, 40]] = positions_m[[20, 40]][:, FLIP]
+    assert not find_swapped(scene.points_px, positions_m, scene.camera, FLIP).any()
+
+
 def test_the_order_of_the_views_does_not_matter() -> None:
     scene = Scene()
     swapped = scene.none
@@ -150,5 +157,7 @@ def test_without_flip_pairs_nothing_is_exchanged() -> None:
     confidence = np.isfinite(points_px).all(-1).astype(float)
     assert not reconstruct(points_px, confidence, scene.rig).sides_swapped.any()
     named = Skeleton.named("h36m17")
-    assert not reconstruct(points_px, confidence, scene.rig, "dlt", None, named).sides_swapped.any()
-    assert reconstruct(points_px, confidence, scene.rig, skeleton=named).sides_swapped[:, 0, 1].all()
+    linear = reconstruct(points_px, confidence, scene.rig, "dlt", skeleton=named)
+    assert not linear.sides_swapped.any()
+    robust = reconstruct(points_px, confidence, scene.rig, skeleton=named)
+    assert robust.sides_swapped[:, 0, 1].all()

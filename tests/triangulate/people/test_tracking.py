@@ -73,3 +73,13 @@ def test_sizes_not_metres_count() -> None:
     places = walkers(300, 0, 2) / 20
     path = follow(score, places, 0.4 / 20, np.arange(300) / FPS)
     assert path.tolist() == [0] * 100 + [-1] * 20 + [0] * 180
+
+
+def test_a_person_seen_in_every_third_frame_is_kept() -> None:
+    rng = np.random.default_rng(0)
+    time_s = np.arange(300) / 30
+    score = np.where(np.arange(300)[:, None] % 3 == 0, rng.normal([5.0, 4.8], 0.5, (300, 2)), 0.0)
+    places_m = np.broadcast_to(np.array([[0.0, 0, 0], [3, 0, 0]]), (300, 2, 3))
+    followed = follow(score, places_m, 0.5, time_s)
+    assert set(followed[::3]) == {0}
+    assert set(np.delete(followed, np.s_[::3])) == {-1}
