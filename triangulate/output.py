@@ -31,9 +31,13 @@ def check_writable(folder: str | Path) -> None:
         InputError: the folder cannot be made or written.
     """
     folder = Path(folder)
+    probe = folder / f".{os.getpid()}.writable"
     with _without_empty_folders(folder):
-        write_text(folder / ".writable", "")
-        (folder / ".writable").unlink()
+        try:
+            write_text(probe, "")
+        except InputError as error:
+            raise InputError(str(error).replace(str(probe), str(folder))) from error
+        probe.unlink()
 
 
 def write_results(

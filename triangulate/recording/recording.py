@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +102,8 @@ class Recording:
         """
         paths, notes = _bind(source, rig.names, bind, cameras)
         names = tuple(paths)
-        videos = tuple(probe(path, fps=fps) for path in paths.values())
+        with ThreadPoolExecutor() as pool:
+            videos = tuple(pool.map(partial(probe, fps=fps), paths.values()))
         fitted, size_notes = fit_rig(rig.select(names), videos, on_size_mismatch)
         pairing = pair_frames(names, videos, match)
         numbers = select_frames(frames, every, pairing.num_announced)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import ceil, floor
 
@@ -50,10 +51,9 @@ def fit_rig(
         raise InputError(
             f"on_size_mismatch is one of {', '.join(ON_SIZE_MISMATCH)}, not {on_size_mismatch!r}"
         )
-    fits = [
-        _fit(name, size, video, on_size_mismatch)
-        for name, size, video in zip(rig.names, rig.sizes, videos, strict=True)
-    ]
+    modes = [on_size_mismatch] * len(rig)
+    with ThreadPoolExecutor() as pool:  # each may decode a few pictures
+        fits = list(pool.map(_fit, rig.names, rig.sizes, videos, modes))
     scale = torch.tensor([fit.scale for fit in fits], dtype=torch.float64)
     corner = torch.tensor([fit.corner_px for fit in fits], dtype=torch.float64)
     cameras = rig.cameras.resized(scale).cropped(corner)
