@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -131,9 +132,7 @@ class Keypoints2D:
         }
         if self.image_from_rig is not None:
             arrays["image_from_rig"] = self.image_from_rig
-        text = np.array(json.dumps(header))
-        with atomic_path(path) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(stream, allow_pickle=False, header=text, **arrays)
+        write_npz(path, header, arrays)
 
 
 def load_keypoints(path: str | Path) -> Keypoints2D:
@@ -164,6 +163,13 @@ def skeleton_from_header(header: dict) -> Skeleton:
     """The skeleton that a file's header describes."""
     edges, pairs = (tuple((a, b) for a, b in header[key]) for key in ("edges", "flip_pairs"))
     return Skeleton(tuple(header["joints"]), edges, pairs, header["skeleton"])
+
+
+def write_npz(path: str | Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """One of the program's own `.npz` files: arrays, and a header as a JSON text."""
+    text = np.array(json.dumps(header))
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, header=text, **arrays)
 
 
 def read_npz(path: str | Path, format_name: str, version: int) -> tuple[dict, dict]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from triangulate.errors import InputError
-from triangulate.files import atomic_path
-from triangulate.keypoints import read_npz, skeleton_from_header
+from triangulate.keypoints import read_npz, skeleton_from_header, write_npz
 from triangulate.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -152,18 +150,16 @@ class Poses3D:
             "reasons": [reason.name for reason in Reason],
             "run": self.run,
         }
-        with atomic_path(path) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(
-                stream,
-                header=np.array(json.dumps(header)),
-                positions_m=self.positions_m,
-                covariance_m2=self.covariance_m2.astype(np.float32),
-                reprojection_px=self.reprojection_px.astype(np.float32),
-                views_used=self.views_used,
-                reason=self.reason,
-                sides_swapped=self.sides_swapped,
-                frames=self.frames,  # type: ignore[arg-type]
-            )
+        arrays = {
+            "positions_m": self.positions_m,
+            "covariance_m2": self.covariance_m2.astype(np.float32),
+            "reprojection_px": self.reprojection_px.astype(np.float32),
+            "views_used": self.views_used,
+            "reason": self.reason,
+            "sides_swapped": self.sides_swapped,
+            "frames": np.asarray(self.frames),
+        }
+        write_npz(path, header, arrays)
 
 
 def load_poses(path: str | Path) -> Poses3D:
