@@ -169,37 +169,47 @@ def _re_estimate(
     heaviness = num_frames / likeliest + _PRIOR_FRAMES / _PRIOR_FREEDOM
     freedom = (num_frames + _PRIOR_FRAMES) / heaviness
     flanks = (freedom + 2) / (freedom + squared_sigmas)
-    # sigma by camera and joint
     normalised = weight * flanks * squared / (2 * factor)
     total, count = normalised.sum(1), weight.sum(1)
     pooled = total.sum() / count.sum().clamp_min(1e-9)
     sigma2 = (total + _PRIOR_COUNT * pooled) / (count + _PRIOR_COUNT)
     sigma2 = sigma2.clamp(pooled / _GROUP_RANGE**2, pooled * _GROUP_RANGE**2)
     sigma = sigma2.sqrt().clamp_min(SIGMA_FLOOR_PX)
-    # variance factor and outlier share by confidence
-    ratio = (flanks * squared / (2 * sigma.square()[:, None]))[observed]
-    near = _nearest_knot(noise.knots, confidence[observed])
-    weights = weight[observed]
-
-    def by_knot(values: Tensor) -> Tensor:
-        return torch.zeros_like(noise.knots).index_add(0, near, values)
-
-    prior = _prior_noise(confidence, sigma)
-    kept, seen = by_knot(weights), by_knot(torch.ones_like(weights))
-    variance_factor = (by_knot(weights * ratio) + _PRIOR_COUNT * prior.variance_factor) / (
-        kept + _PRIOR_COUNT
+    ratio = flanks * squared / (2 * sigma.square()[:, None])
+    variance_factor, outlier_share = _by_confidence(
+        _prior_noise(confidence, sigma), confidence[observed], ratio[observed], weight[observed]
     )
-    variance_factor = variance_factor.flip(0).cummax(0).values.flip(0)  # never grows with the score
-    mean_factor = (kept * variance_factor).sum() / kept.sum().clamp_min(1e-9)
-    variance_factor = (variance_factor / mean_factor).clamp(*_FACTOR_RANGE)
-    outlier_share = (seen - kept + _PRIOR_COUNT * prior.outlier_share) / (seen + _PRIOR_COUNT)
-    share = outlier_share.clamp(0.005, 0.5)
     raw = refined.squared_px.unflatten(1, shape[1:]) / variance
     residual_variance = _residual_variance(raw, weight)
     mean_flank = float((weight * (freedom + 2) / (freedom + raw)).sum() / weight.sum().clamp_min(1))
     return DetectionNoise(
-        sigma, noise.knots, variance_factor, share, freedom, residual_variance, mean_flank
+        sigma, noise.knots, variance_factor, outlier_share, freedom, residual_variance, mean_flank
     )
+
+
+def _by_confidence(
+    prior: DetectionNoise, confidence: Tensor, ratio: Tensor, weight: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The variance factor and the outlier share at the knots, (K,) each.
+
+    Args:
+        prior: what they are held to.
+        confidence: (N,) of what was observed.
+        ratio: (N,) squared residual over the variance at average confidence.
+        weight: (N,) how probably the observation shows its point.
+    """
+    near = _nearest_knot(prior.knots, confidence)
+
+    def by_knot(values: Tensor) -> Tensor:
+        return torch.zeros_like(prior.knots).index_add(0, near, values)
+
+    kept, seen = by_knot(weight), by_knot(torch.ones_like(weight))
+    factor = by_knot(weight * ratio) + _PRIOR_COUNT * prior.variance_factor
+    factor = factor / (kept + _PRIOR_COUNT)
+    factor = factor.flip(0).cummax(0).values.flip(0)  # never grows with the score
+    mean_factor = (kept * factor).sum() / kept.sum().clamp_min(1e-9)
+    share = (seen - kept + _PRIOR_COUNT * prior.outlier_share) / (seen + _PRIOR_COUNT)
+    return (factor / mean_factor).clamp(*_FACTOR_RANGE), share.clamp(0.005, 0.5)
 
 
 def _residual_variance(squared_sigmas: Tensor, weight: Tensor) -> float:
