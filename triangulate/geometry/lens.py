@@ -25,6 +25,7 @@ LENS_COEFFICIENTS = {"radtan": 5, "rational": 8, "fisheye": 4}
 MAX_COEFFICIENTS = 8
 
 _FISHEYE = LENS_MODELS.index("fisheye")
+_RATIONAL = LENS_MODELS.index("rational")
 _NEWTON_STEPS = 20
 
 
@@ -70,6 +71,40 @@ class Lens(TensorFields):
         x, y = points_n.unbind(-1)
         xx, xy, yy = _slopes(x, y, *self._terms(x, y))
         return torch.stack([xx, xy, xy, yy], dim=-1).unflatten(-1, (2, 2))
+
+    def coefficient_jacobian(self, points_n: Tensor) -> Tensor:
+        """The derivative of `distort` by the coefficients, (*B, N, 2) -> (*B, N, 2, 8).
+
+        Zero for coefficients that the model does not have.
+        """
+        x, y = points_n.unbind(-1)
+        r2 = x * x + y * y
+        fisheye = (self.model == _FISHEYE)[..., None]
+        plane = self._plane_coefficient_slopes(x, y, r2)
+        if not bool(fisheye.any()):
+            return plane
+        angle = _fisheye_coefficient_slopes(r2)  # (*B, N, 4)
+        bent = torch.stack([angle * x[..., None], angle * y[..., None]], dim=-2)
+        padded = torch.nn.functional.pad(bent, (0, MAX_COEFFICIENTS - 4))
+        return torch.where(fisheye[..., None, None], padded, plane)
+
+    def _plane_coefficient_slopes(self, x: Tensor, y: Tensor, r2: Tensor) -> Tensor:
+        """`coefficient_jacobian` of radtan and rational lenses."""
+        k = self.coefficients[..., None, :].unbind(-1)
+        scale, _ = _rational_scale(r2, k)
+        below = 1 + r2 * (k[5] + r2 * (k[6] + r2 * k[7]))
+        below = torch.where(below.abs() < 1e-6, 1e-6, below)
+        powers = torch.stack([r2, r2 * r2, r2 * r2 * r2], dim=-1) / below[..., None]
+        is_rational = (self.model == _RATIONAL)[..., None, None]
+        under = torch.where(is_rational, -scale[..., None] * powers, 0.0)
+        x_xy, y_xy = r2 + 2 * x * x, r2 + 2 * y * y
+        xy = 2 * x * y
+        p_x, p_y = torch.stack([xy, x_xy], dim=-1), torch.stack([y_xy, xy], dim=-1)
+        rows = [
+            torch.cat([at * powers[..., :2], p, at * powers[..., 2:], at * under], dim=-1)
+            for at, p in ((x[..., None], p_x), (y[..., None], p_y))
+        ]
+        return torch.stack(rows, dim=-2)
 
     def undistort(self, points_d: Tensor) -> tuple[Tensor, Tensor]:
         """The inverse of `distort`, by Newton's method.
@@ -200,3 +235,14 @@ def _fisheye_scale(r2: Tensor, k: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     slope = (bent_slope / (1 + safe_r2) - scale) / (2 * safe_r2)
     near_slope = k[0] - 1 / 3
     return torch.where(near, 1 + near_slope * r2, scale), torch.where(near, near_slope, slope)
+
+
+def _fisheye_coefficient_slopes(r2: Tensor) -> Tensor:
+    """The derivative of `_fisheye_scale`'s s by k1 ... k4, (*B, N) -> (*B, N, 4)."""
+    near = r2 < torch.finfo(r2.dtype).eps ** 0.5
+    r = torch.where(near, 1.0, r2).sqrt()
+    angle = torch.atan(r)
+    a2 = angle * angle
+    first = torch.where(near, r2, angle * a2 / r)
+    a2 = torch.where(near, r2, a2)
+    return torch.stack([first, first * a2, first * a2 * a2, first * a2 * a2 * a2], dim=-1)

@@ -1,0 +1,74 @@
+"""The target's pose in single views, refined one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from calib.bundle import (
+    Free,
+    Prior,
+    State,
+    Target,
+    Views,
+    cauchy,
+    moved_state,
+    normal_equations,
+    residuals,
+    squared_sigmas,
+)
+from triangulate.geometry.rigid import Rigid
+
+
+def refine_poses(
+    state: State, target: Target, views: Views, sigma_px: Tensor, steps: int = 8
+) -> tuple[State, Tensor]:
+    """Refine target poses of which each is seen in one view, all else held.
+
+    Every view has a damping of its own and keeps a step only if its own cost falls, so that views
+    cannot hold each other up.
+
+    Args:
+        state: its target poses are refined.
+        target: the points.
+        views: view m sees target m.
+        sigma_px: (V,) scale of the Cauchy loss.
+        steps: how many.
+
+    Returns:
+        The state and (M,) the cost of each view.
+    """
+    labels = torch.full_like(state.intrinsics, -1, dtype=torch.int64)
+    free = Free.of(labels, torch.zeros(len(labels), dtype=torch.bool), len(views.camera))
+    prior = Prior.none(state.intrinsics)
+    cost = view_costs(state, target, views, sigma_px)
+    damping = torch.full_like(cost, 1e-3)
+    for _ in range(steps):
+        normal = normal_equations(state, target, views, free, sigma_px, prior, cauchy)
+        diagonal = normal.blocks.diagonal(dim1=-2, dim2=-1)
+        lift = damping[:, None] * diagonal + 1e-12 * diagonal.amax(-1, keepdim=True) + 1e-30
+        step = torch.linalg.solve(normal.blocks + torch.diag_embed(lift), normal.block_vectors)
+        moved = moved_state(state, free, normal.vector, step)
+        new_cost = view_costs(moved, target, views, sigma_px)
+        better = new_cost < cost
+        state = replace(
+            state, world_from_target=_where(better, moved.world_from_target, state.world_from_target)
+        )
+        cost = torch.where(better, new_cost, cost)
+        damping = torch.where(better, damping / 8, damping * 8)
+    return state, cost
+
+
+def view_costs(state: State, target: Target, views: Views, sigma_px: Tensor) -> Tensor:
+    """(M,) sum of the Cauchy losses of each view's points."""
+    squared = squared_sigmas(*residuals(state, target, views), views, sigma_px)
+    return torch.where(views.weights > 0, cauchy(squared)[0], 0.0).sum(-1)
+
+
+def _where(condition: Tensor, a: Rigid, b: Rigid) -> Rigid:
+    return Rigid(
+        torch.where(condition[:, None, None], a.rotation, b.rotation),
+        torch.where(condition[:, None], a.translation, b.translation),
+    )

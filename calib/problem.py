@@ -1,0 +1,331 @@
+"""A calibration as the adjuster sees it: tensors, what may change, and what is known beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from calib.bundle import NUM_INTRINSICS, Prior, State, Target, Views
+from calib.intrinsics import default_intrinsics, refined_by_default
+from calib.observations import Observations
+from triangulate.errors import InputError
+from triangulate.geometry.lens import LENS_COEFFICIENTS, LENS_MODELS
+from triangulate.geometry.rigid import Rigid
+from triangulate.rig import Rig
+
+LensChoice = str | Mapping[str, str]
+Fix = str | Iterable[str] | Mapping[str, Iterable[str]]
+Share = str | Sequence[Sequence[str]]
+
+COEFFICIENT_NAMES = {
+    "radtan": ("k1", "k2", "p1", "p2", "k3"),
+    "rational": ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6"),
+    "fisheye": ("k1", "k2", "k3", "k4"),
+}
+"""In the order of OpenCV, which is that of `Lens.coefficients`."""
+
+_PLACES = {"focal": (0,), "aspect": (1,), "principal_point": (2, 3)}
+_GROUPS = ("distortion", "intrinsics", "extrinsics")
+
+FLAT = 0.02
+"""How far the target's points may leave their plane, as a part of its size."""
+
+# How far lenses and sensors are from ideal ones, as standard deviations. They are wide, so that
+# they decide only what the views leave open: pixels are square to 1 %, the principal point lies
+# within a tenth of the image's longer side of the middle, and distortion is that of a lens.
+_ASPECT_SIGMA = 0.01
+_CENTRE_SIGMA = 0.1
+_LENS_SIGMA = {
+    "radtan": (0.5, 0.5, 0.01, 0.01, 0.2),
+    "rational": (0.5, 0.5, 0.01, 0.01, 0.2, 0.5, 0.5, 0.2),
+    "fisheye": (0.2, 0.2, 0.2, 0.2),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is to be solved, in units of the target's size, its plane being z = 0.
+
+    Attributes:
+        names: V camera names.
+        state: where to start; poses are identities where nothing is known of them.
+        target: N points.
+        views: M views with a point at least.
+        labels: (V, 12) int64, which intrinsics may change and which are shared (`Free.of`).
+        prior: on the intrinsics.
+        known: (V,) bool, cameras whose intrinsics are given.
+        posed: whether the state's camera poses are given.
+        symmetries: (S, N) numberings under which the target looks the same.
+        plane_from_target: from the target's own frame, after scaling, to the plane's.
+        size_m: the length of the unit.
+        reference: the camera whose pose is held.
+    """
+
+    names: tuple[str, ...]
+    state: State
+    target: Target
+    views: Views
+    labels: Tensor
+    prior: Prior
+    known: Tensor
+    posed: bool
+    symmetries: Tensor
+    plane_from_target: Rigid
+    size_m: float
+    reference: int
+
+
+def pose_problem(
+    observations: Observations,
+    target: Any,
+    *,
+    lens: LensChoice,
+    intrinsics: Rig | None,
+    start: Rig | None,
+    share: Share | None,
+    fix: Fix | None,
+    reference: str | None,
+) -> Problem:
+    """Turn what the user gave into a problem; see `calib.solver.solve` for the arguments.
+
+    Raises:
+        InputError: what does not fit together, in one line.
+    """
+    names = observations.names
+    points_m, symmetries = target_points(target, observations.points_px.shape[2])
+    points, plane_from_target, size_m = _in_plane(points_m)
+    given = start if start is not None else intrinsics
+    state, known = _first_state(observations, lens, given)
+    if start is not None:
+        pose = start.select(names).cameras.cam_from_world
+        state = replace(
+            state, cam_from_world=Rigid(pose.rotation, pose.translation / size_m)
+        )
+    labels = _labels(names, state, share, fix, known if start is None else known & False)
+    prior = _prior(observations, state, known)
+    if reference is not None and reference not in names:
+        raise InputError(f"no camera {reference!r} (--reference); there are {', '.join(names)}")
+    return Problem(
+        names=names,
+        state=state,
+        target=Target.of(points),
+        views=_views(observations),
+        labels=labels,
+        prior=prior,
+        known=known,
+        posed=start is not None,
+        symmetries=symmetries,
+        plane_from_target=plane_from_target,
+        size_m=size_m,
+        reference=0 if reference is None else names.index(reference),
+    )
+
+
+def target_points(target: Any, count: int) -> tuple[np.ndarray, Tensor]:
+    """The target's points (N, 3) and its symmetries (S, N), from a target or an array."""
+    points = np.asarray(getattr(target, "points_m", target), dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
+        raise InputError(f"the target must be (N, 3) finite metres, got shape {points.shape}")
+    if len(points) != count:
+        raise InputError(
+            f"the target has {len(points)} points and the observations {count}: are they of "
+            "another board?"
+        )
+    identity = np.arange(count)[None]
+    symmetries = np.asarray(getattr(target, "symmetries", identity))
+    return points, torch.from_numpy(symmetries.astype(np.int64))
+
+
+def _in_plane(points_m: np.ndarray) -> tuple[Tensor, Rigid, float]:
+    """The points in their plane and in units of their reach; plane_from_target; the unit."""
+    middle = points_m.mean(0)
+    size = float(np.linalg.norm(points_m - middle, axis=-1).max())
+    if size == 0:
+        raise InputError("the target's points coincide: is its size 0?")
+    centred = torch.from_numpy((points_m - middle) / size)
+    _, values, axes = torch.linalg.svd(centred, full_matrices=False)
+    if float(values[1]) < 1e-3 * float(values[0]):
+        raise InputError("the target's points lie on a line: it takes a flat board")
+    if float((centred @ axes[2]).abs().max()) > FLAT:
+        raise InputError("the target's points do not lie in a plane: it takes a flat board")
+    # Where the target is flat already, its own axes are kept.
+    if float((centred[:, 2]).abs().max()) < 1e-12:
+        axes = torch.eye(3, dtype=torch.float64)
+    rotation = axes * torch.det(axes)
+    shift = -(rotation @ torch.from_numpy(middle / size))
+    return centred @ rotation.mT, Rigid(rotation, shift), size
+
+
+def _first_state(
+    observations: Observations, lens: LensChoice, given: Rig | None
+) -> tuple[State, Tensor]:
+    """The state before anything is found, and which cameras' intrinsics are given."""
+    names = observations.names
+    model = torch.tensor([LENS_MODELS.index(lens_of(lens, name, names)) for name in names])
+    sizes = torch.tensor(observations.sizes, dtype=torch.float64)
+    intrinsics = default_intrinsics(sizes, model)
+    skew = torch.zeros(len(names), dtype=torch.float64)
+    known = torch.zeros(len(names), dtype=torch.bool)
+    if given is not None:
+        _check_cameras(observations, given)
+        cameras = given.select(names).cameras
+        model, known = cameras.lens.model, ~known
+        K = cameras.K
+        intrinsics[:, 0], intrinsics[:, 1] = K[:, 0, 0], K[:, 1, 1] / K[:, 0, 0]
+        intrinsics[:, 2:4], intrinsics[:, 4:] = K[:, :2, 2], cameras.lens.coefficients
+        skew = K[:, 0, 1].clone()
+    frames = observations.points_px.shape[1]
+    state = State(
+        intrinsics=intrinsics,
+        skew=skew,
+        lens_model=model,
+        cam_from_world=identity_poses(len(names)),
+        world_from_target=identity_poses(frames),
+        bow=torch.zeros(3, dtype=torch.float64),
+        late_s=torch.zeros(len(names), dtype=torch.float64),
+    )
+    return state, known
+
+
+def lens_of(lens: LensChoice, name: str, names: Sequence[str]) -> str:
+    """The lens model of a camera."""
+    if isinstance(lens, str):
+        chosen = lens
+    else:
+        unknown = [key for key in lens if key not in names]
+        if unknown:
+            raise InputError(
+                f"lens: no camera {', '.join(map(repr, unknown))}; there are {', '.join(names)}"
+            )
+        chosen = lens.get(name, "radtan")
+    if chosen not in LENS_MODELS:
+        raise InputError(f"no lens model {chosen!r}; there are {', '.join(LENS_MODELS)}")
+    return chosen
+
+
+def _check_cameras(observations: Observations, given: Rig) -> None:
+    missing = [name for name in observations.names if name not in given.names]
+    if missing:
+        raise InputError(
+            f"the given rig has no camera {', '.join(map(repr, missing))}; it has "
+            f"{', '.join(given.names)}: name the videos after its cameras, or leave those out"
+        )
+    for name, size in zip(observations.names, observations.sizes, strict=True):
+        known = given.sizes[given.names.index(name)]
+        if known is not None and known != size:
+            raise InputError(
+                f"camera {name!r}: the given rig is for images of {known[0]} x {known[1]}, these "
+                f"are {size[0]} x {size[1]}: film with the same settings, or calibrate its lens "
+                "again"
+            )
+
+
+def _labels(
+    names: tuple[str, ...], state: State, share: Share | None, fix: Fix | None, known: Tensor
+) -> Tensor:
+    """(V, 12) labels: -1 fixed, equal where shared."""
+    labels = refined_by_default(state.lens_model)
+    if fix is None:
+        labels[known] = -1
+    else:
+        for v, wanted in _fixed(fix, names).items():
+            labels[v, _places(wanted, LENS_MODELS[int(state.lens_model[v])])] = -1
+    for group in _shared(share, names):
+        first = group[0]
+        if any(state.lens_model[v] != state.lens_model[first] for v in group):
+            listed = ", ".join(names[v] for v in group)
+            raise InputError(f"share: {listed} have different lens models")
+        for v in group[1:]:
+            labels[v] = torch.where(labels[v] >= 0, labels[first], -1)
+    return labels
+
+
+def _fixed(fix: Fix, names: tuple[str, ...]) -> dict[int, list[str]]:
+    if isinstance(fix, Mapping):
+        unknown = [name for name in fix if name not in names]
+        if unknown:
+            raise InputError(
+                f"fix: no camera {', '.join(map(repr, unknown))}; there are {', '.join(names)}"
+            )
+        return {names.index(name): _words(words) for name, words in fix.items()}
+    return dict.fromkeys(range(len(names)), _words(fix))
+
+
+def _words(words: str | Iterable[str]) -> list[str]:
+    return [words] if isinstance(words, str) else list(words)
+
+
+def _places(words: Sequence[str], lens: str) -> list[int]:
+    """The columns of the intrinsics that words name."""
+    coefficients = {name: (4 + i,) for i, name in enumerate(COEFFICIENT_NAMES[lens])}
+    every = {name: (4 + i,) for model in COEFFICIENT_NAMES.values() for i, name in enumerate(model)}
+    groups = {
+        "distortion": tuple(range(4, NUM_INTRINSICS)),
+        "intrinsics": tuple(range(NUM_INTRINSICS)),
+        "extrinsics": (),
+    }
+    known = _PLACES | dict.fromkeys(every, ()) | coefficients | groups
+    for word in words:
+        if word not in known:
+            raise InputError(f"fix: no parameter {word!r}; there are {', '.join(sorted(known))}")
+    return [place for word in words for place in known[word]]
+
+
+def _shared(share: Share | None, names: tuple[str, ...]) -> list[list[int]]:
+    if share is None:
+        return []
+    if isinstance(share, str):
+        if share != "all":
+            raise InputError(f"share must be 'all' or groups of camera names, not {share!r}")
+        return [list(range(len(names)))]
+    groups = [list(group) for group in share]
+    unknown = [name for group in groups for name in group if name not in names]
+    if unknown:
+        raise InputError(
+            f"share: no camera {', '.join(map(repr, unknown))}; there are {', '.join(names)}"
+        )
+    return [[names.index(name) for name in group] for group in groups if len(group) > 1]
+
+
+def _prior(observations: Observations, state: State, known: Tensor) -> Prior:
+    """Wide priors around an ideal camera, or around the given intrinsics where they are refined."""
+    sizes = torch.tensor(observations.sizes, dtype=torch.float64)
+    sigma = torch.full_like(state.intrinsics, torch.inf)
+    sigma[:, 1] = _ASPECT_SIGMA
+    sigma[:, 2:4] = _CENTRE_SIGMA * sizes.amax(-1, keepdim=True)
+    for v, model in enumerate(state.lens_model.tolist()):
+        name = LENS_MODELS[model]
+        sigma[v, 4 : 4 + LENS_COEFFICIENTS[name]] = torch.tensor(
+            _LENS_SIGMA[name], dtype=torch.float64
+        )
+    ideal = default_intrinsics(sizes, state.lens_model)
+    mean = torch.where(known[:, None], state.intrinsics, ideal)
+    return Prior(mean, 1 / sigma.square())
+
+
+def _views(observations: Observations) -> Views:
+    """The views with a point at least, as tensors."""
+    seen = observations.seen
+    camera, frame = np.nonzero(seen.any(-1))
+    spread = 1.0 if observations.spread is None else observations.spread[camera, frame]
+    inside = seen[camera, frame]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        weights = np.where(inside, 1 / np.square(spread), 0.0)
+    points = np.where(inside[..., None], observations.points_px[camera, frame], 0.0)
+    return Views(
+        torch.from_numpy(points),
+        torch.from_numpy(weights),
+        torch.from_numpy(camera),
+        torch.from_numpy(frame),
+    )
+
+
+def identity_poses(count: int) -> Rigid:
+    """Poses (count) that move nothing."""
+    rotation = torch.eye(3, dtype=torch.float64).expand(count, 3, 3).clone()
+    return Rigid(rotation, torch.zeros(count, 3, dtype=torch.float64))
