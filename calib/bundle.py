@@ -28,6 +28,9 @@ _GRAZING = 1e-3  # depth, as a part of the distance, below which a point is not 
 NUM_INTRINSICS = 4 + MAX_COEFFICIENTS
 """focal (px), aspect (fy / fx), cx, cy (px), then the lens's coefficients."""
 
+TUKEY_WIDTH = 4.685
+"""Sigmas beyond which an observation has no weight."""
+
 Loss = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From squared residuals in sigmas to their cost and their weight (its derivative)."""
 
@@ -200,6 +203,25 @@ class Prior:
 
 
 @dataclass(frozen=True)
+class Columns:
+    """The Jacobian, view by view.
+
+    Attributes:
+        kept: (M, N, 2, A) columns of numbered parameters.
+        numbers: (M, A) theirs; -1 where the view's camera holds that parameter fixed.
+        eliminated: (M, N, 2, D) columns of the view's pose out of the eliminated family.
+        poses: (M,) which pose that is.
+        num_poses: E, how many there are.
+    """
+
+    kept: Tensor
+    numbers: Tensor
+    eliminated: Tensor
+    poses: Tensor
+    num_poses: int
+
+
+@dataclass(frozen=True)
 class Normal:
     """The normal equations: K numbered parameters, E eliminated poses of D columns each.
 
@@ -263,13 +285,14 @@ def cauchy(squared: Tensor) -> tuple[Tensor, Tensor]:
     return scale * torch.log1p(squared / scale), 1 / (1 + squared / scale)
 
 
-def truncated(cutoff: float) -> Loss:
-    """Least squares inside `cutoff` sigmas; what is farther off has no say."""
+def tukey(squared: Tensor) -> tuple[Tensor, Tensor]:
+    """Tukey's biweight: far residuals have no say (Huber & Ronchetti 2009, 4.8).
 
-    def loss(squared: Tensor) -> tuple[Tensor, Tensor]:
-        return squared.clamp_max(cutoff**2), (squared < cutoff**2).to(squared)
-
-    return loss
+    At its usual width it keeps 95 % of the efficiency of least squares on normal noise.
+    """
+    width2 = TUKEY_WIDTH**2
+    rest = (1 - squared / width2).clamp_min(0)
+    return width2 / 3 * (1 - rest**3), rest.square()
 
 
 def adjust(
@@ -413,12 +436,13 @@ def normal_equations(
     weight = loss(squared)[1] * views.weights / sigma_px[views.camera, None].square()
     root = torch.where(in_front, weight, 0.0).sqrt()[..., None]  # (M, N, 1)
     right = (error_px * root).flatten(1)[..., None]  # (M, 2N, 1)
-    kept, numbers, eliminated, poses, num_poses = _columns(state, target, views, free)
-    kept = (kept * root[..., None]).flatten(1, 2)  # (M, 2N, A)
-    eliminated = (eliminated * root[..., None]).flatten(1, 2)  # (M, 2N, D)
+    columns = columns_of(state, target, views, free)
+    poses, num_poses = columns.poses, columns.num_poses
+    kept = (columns.kept * root[..., None]).flatten(1, 2)  # (M, 2N, A)
+    eliminated = (columns.eliminated * root[..., None]).flatten(1, 2)  # (M, 2N, D)
 
     size, width = free.count + 1, eliminated.shape[-1]  # the last row takes what is fixed
-    numbers = torch.where(numbers < 0, free.count, numbers)
+    numbers = torch.where(columns.numbers < 0, free.count, columns.numbers)
     pairs = numbers[:, :, None] * size + numbers[:, None, :]
     matrix = _summed(kept.mT @ kept, pairs, size * size).reshape(size, size)
     vector = _summed((kept.mT @ right)[..., 0], numbers, size)
@@ -456,23 +480,18 @@ def _turned(pose: Rigid, step: Tensor) -> Rigid:
     return Rigid(rotation, pose.translation + step[:, 3:])
 
 
-def _columns(
-    state: State, target: Target, views: Views, free: Free
-) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:
-    """Jacobian columns of what is refined, (M, N, 2, A), their numbers (M, A); then those of the
-    eliminated poses (M, N, 2, D), which pose each view has (M,), and how many there are.
-    """
+def columns_of(state: State, target: Target, views: Views, free: Free) -> Columns:
+    """The Jacobian's columns of what is refined; those that nobody refines are left out."""
     found = jacobians(state, target, views)
-    num_views = len(views.camera)
     pieces, numbers = [], []
 
     def keep(columns: Tensor, numbered: Tensor) -> None:
-        active = (numbered >= 0).any(0)  # columns that nobody refines are left out
+        active = (numbered >= 0).any(0)
         pieces.append(columns[..., active])
         numbers.append(numbered[:, active])
 
     keep(found["intrinsics"], free.intrinsics[views.camera])
-    keep(found["bow"], free.bow.expand(num_views, -1))
+    keep(found["bow"], free.bow.expand(len(views.camera), -1))
     keep(found["late_s"], free.late_s[views.camera][:, None])
     if free.cameras is not None:
         keep(found["camera"], free.cameras[views.camera])
@@ -484,12 +503,12 @@ def _columns(
         num_poses = len(state.cam_from_world.translation)
     else:
         raise ValueError("one family of poses must be numbered")
-    return (
-        torch.cat(pieces, dim=-1),
-        torch.cat(numbers, dim=-1),
-        eliminated[..., free.first_column :],
-        poses,
-        num_poses,
+    return Columns(
+        kept=torch.cat(pieces, dim=-1),
+        numbers=torch.cat(numbers, dim=-1),
+        eliminated=eliminated[..., free.first_column :],
+        poses=poses,
+        num_poses=num_poses,
     )
 
 

@@ -281,5 +281,3 @@ def _put(poses: Rigid, where: Tensor, some: Rigid) -> Rigid:
 def _identity(count: int) -> Rigid:
     rotation = torch.eye(3, dtype=torch.float64).expand(count, 3, 3).clone()
     return Rigid(rotation, torch.zeros(count, 3, dtype=torch.float64))
-
-

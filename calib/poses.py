@@ -54,7 +54,8 @@ def refine_poses(
         new_cost = view_costs(moved, target, views, sigma_px)
         better = new_cost < cost
         state = replace(
-            state, world_from_target=_where(better, moved.world_from_target, state.world_from_target)
+            state,
+            world_from_target=_where(better, moved.world_from_target, state.world_from_target),
         )
         cost = torch.where(better, new_cost, cost)
         damping = torch.where(better, damping / 8, damping * 8)

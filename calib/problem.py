@@ -41,8 +41,8 @@ FLAT = 0.02
 _ASPECT_SIGMA = 0.01
 _CENTRE_SIGMA = 0.1
 _LENS_SIGMA = {
-    "radtan": (0.5, 0.5, 0.01, 0.01, 0.2),
-    "rational": (0.5, 0.5, 0.01, 0.01, 0.2, 0.5, 0.5, 0.2),
+    "radtan": (0.5, 0.5, 0.01, 0.01, 0.1),
+    "rational": (0.5, 0.5, 0.01, 0.01, 0.1, 0.5, 0.5, 0.1),
     "fisheye": (0.2, 0.2, 0.2, 0.2),
 }
 
@@ -103,9 +103,7 @@ def pose_problem(
     state, known = _first_state(observations, lens, given)
     if start is not None:
         pose = start.select(names).cameras.cam_from_world
-        state = replace(
-            state, cam_from_world=Rigid(pose.rotation, pose.translation / size_m)
-        )
+        state = replace(state, cam_from_world=Rigid(pose.rotation, pose.translation / size_m))
     labels = _labels(names, state, share, fix, known if start is None else known & False)
     prior = _prior(observations, state, known)
     if reference is not None and reference not in names:

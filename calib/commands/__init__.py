@@ -1,0 +1,1 @@
+"""The commands of `calib`, a module each; `calib.cli` registers them."""

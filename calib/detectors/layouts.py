@@ -1,0 +1,103 @@
+"""Boards with markers as the detector needs them: where the markers are, and what their ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from calib.targets import AprilGrid, Charuco
+
+_CLEAR_MARGIN = 0.85  # of the free strip around a marker: blur makes it narrower
+
+
+@dataclass(frozen=True, eq=False)
+class MarkerLayout:
+    """A board of markers, and the corners between them that are measured.
+
+    Attributes:
+        dictionary: OpenCV's name.
+        border_bits: width of a marker's black border.
+        marker_corners_m: (M, 4, 2) of marker 0, 1, ..., as OpenCV orders the corners.
+        points_m: (N, 2) the target's points.
+        is_dark: (N,) whether the field right of and below a point is a dark one.
+        field_m: side of the fields that meet at a point.
+        pitch_m: distance of neighbouring points, the larger one.
+        clear: how far from a point the fields are of one colour, as a part of `field_m`.
+    """
+
+    dictionary: str
+    border_bits: int
+    marker_corners_m: np.ndarray
+    points_m: np.ndarray
+    is_dark: np.ndarray
+    field_m: float
+    pitch_m: float
+    clear: float
+
+
+@lru_cache(maxsize=64)
+def layout_of(target: Charuco | AprilGrid) -> MarkerLayout:
+    """The layout of a board with markers."""
+    return _charuco_layout(target) if isinstance(target, Charuco) else _aprilgrid_layout(target)
+
+
+def charuco_board(target: Charuco) -> cv2.aruco.CharucoBoard:
+    """OpenCV's board, in metres."""
+    board = cv2.aruco.CharucoBoard(
+        (target.columns, target.rows),
+        target.square_size_m,
+        target.marker_size_m,
+        marker_dictionary(target.dictionary),
+    )
+    board.setLegacyPattern(target.legacy)
+    return board
+
+
+def marker_dictionary(name: str) -> cv2.aruco.Dictionary:
+    """OpenCV's dictionary of a name."""
+    return cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, name))
+
+
+def _charuco_layout(target: Charuco) -> MarkerLayout:
+    board = charuco_board(target)
+    corners = np.stack(board.getObjPoints())[..., :2].astype(np.float64)  # ids are 0, 1, ...
+    points = target.points_m[:, :2]
+    holders = np.floor(corners.mean(1) / target.square_size_m).astype(int)  # (M, 2) column, row
+    has_marker = np.zeros((target.columns, target.rows), dtype=bool)
+    has_marker[holders[:, 0], holders[:, 1]] = True
+    column, row = np.rint(points / target.square_size_m).astype(int).T
+    strip = 0.5 * (1 - target.marker_size_m / target.square_size_m)
+    return MarkerLayout(
+        target.dictionary,
+        1,
+        corners,
+        points,
+        ~has_marker[column, row],
+        target.square_size_m,
+        target.square_size_m,
+        _CLEAR_MARGIN * strip,
+    )
+
+
+def _aprilgrid_layout(target: AprilGrid) -> MarkerLayout:
+    grid = target.points_m[:, :2].reshape(target.rows, 2, target.columns, 2, 2)
+    tags = grid.transpose(0, 2, 1, 3, 4).reshape(-1, 2, 2, 2)  # (M, upper?, right?, 2)
+    # OpenCV's tags stand upside down on Kalibr's board: its first corner is the lower right one.
+    corners = np.stack([tags[:, 0, 1], tags[:, 0, 0], tags[:, 1, 0], tags[:, 1, 1]], axis=1)
+    upper, right = np.indices((target.rows, 2, target.columns, 2))[[1, 3]]
+    gap_m = target.spacing * target.tag_size_m
+    border_m = target.tag_size_m * target.border_bits / (6 + 2 * target.border_bits)
+    return MarkerLayout(
+        target.dictionary,
+        target.border_bits,
+        corners,
+        target.points_m[:, :2],
+        # Right of and below a point is a tag, or a small square, for two of a tag's corners.
+        (upper != right).ravel(),
+        gap_m,
+        max(gap_m, target.tag_size_m),
+        _CLEAR_MARGIN * border_m / gap_m,
+    )

@@ -1,0 +1,200 @@
+"""What a user should know before trusting a rig: clocks, a bent board, weak links, loose lenses.
+
+A late camera and a bent board are looked for without a second adjustment: at the minimum both are
+set free, and one Gauss-Newton step with its covariance tells how large they are and how surely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from calib.bundle import Free, Prior, State, Target, Views, normal_equations, tukey
+from calib.solution import Finding
+
+_SURE = 5.0  # sigmas from which on something is said
+_LEAST_CLOCK_S = 1e-3
+_LEAST_BOW = 5e-4  # of the target's reach
+_WEAK_FRAMES = 5
+_LOOSE_FOCAL = 0.01
+_MANY_REJECTED = 0.05
+_WORSE_TOGETHER = 1.5
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one step says of parameters that were held at zero.
+
+    Attributes:
+        late_s: (V,) seconds, against the reference.
+        late_sigma_s: (V,).
+        bow: (3,) in the target's unit.
+        bow_sigma: (3,).
+    """
+
+    late_s: Tensor
+    late_sigma_s: Tensor
+    bow: Tensor
+    bow_sigma: Tensor
+
+
+def image_velocities(
+    state: State, target: Target, views: Views, placed: Tensor, times_s: np.ndarray
+) -> Tensor:
+    """How fast the target's points move in each view, (M, N, 2) pixels a second.
+
+    From where the rig itself puts them in the frames around, so that noise has little part in it.
+    Zero where a neighbouring frame is missing.
+    """
+    from triangulate.sync import velocities_px
+
+    cameras = state.cameras()
+    points_world = state.world_from_target.apply(target.bowed(state.bow))  # (F, N, 3)
+    frames, count, _ = points_world.shape
+    points_px, in_front = cameras.project(points_world.reshape(-1, 3))
+    shape = (len(state.skew), frames, count)
+    usable = in_front.reshape(shape) & placed[None, :, None]
+    path = torch.where(usable[..., None], points_px.reshape(*shape, 2), torch.nan)
+    velocity = velocities_px(path.transpose(0, 1).numpy(), times_s)  # (F, V, N, 2)
+    of_view = torch.from_numpy(np.asarray(velocity))[views.target, views.camera]
+    return of_view.nan_to_num(0.0)
+
+
+def probe(
+    state: State,
+    target: Target,
+    views: Views,
+    labels: Tensor,
+    reference: int,
+    sigma_px: Tensor,
+    prior: Prior,
+) -> Probe:
+    """Set clocks (where the views have velocities) and the bow free, and look which way they go."""
+    num_cameras = len(state.skew)
+    others = torch.arange(num_cameras) != reference
+    clocks = others & (views.velocity_px is not None)
+    num_frames = len(state.world_from_target.translation)
+    free = Free.of(labels, others, num_frames, bow=True, late_s=clocks)
+    normal = normal_equations(state, target, views, free, sigma_px, prior, tukey)
+    step, _ = normal.solve(0.0)
+    reduced, _ = normal.reduced()
+    scale = reduced.diagonal().clamp_min(1e-300).rsqrt()
+    unit = reduced * scale[:, None] * scale
+    inverse = torch.linalg.pinv(unit, hermitian=True, rtol=1e-12)
+    sigma = inverse.diagonal().clamp_min(0).sqrt() * scale
+    padded, padded_sigma = (torch.cat([values, values.new_zeros(1)]) for values in (step, sigma))
+    return Probe(
+        padded[free.late_s], padded_sigma[free.late_s], padded[free.bow], padded_sigma[free.bow]
+    )
+
+
+def probe_findings(
+    found: Probe,
+    names: tuple[str, ...],
+    reference: str,
+    size_m: float,
+    *,
+    solved_bow: bool,
+    solved_clocks: bool,
+) -> Iterator[Finding]:
+    """A late camera, a bent board, where they were not solved for."""
+    for name, late, sigma in zip(names, found.late_s, found.late_sigma_s, strict=True):
+        if not solved_clocks and abs(float(late)) > max(_LEAST_CLOCK_S, _SURE * float(sigma)):
+            word = "late" if late > 0 else "early"
+            yield Finding(
+                "clock",
+                f"camera {name!r} is {1e3 * abs(float(late)):.1f} +- {1e3 * float(sigma):.1f} ms "
+                f"{word} against {reference!r}: synchronize the cameras, or solve with --clocks",
+                name,
+            )
+    height, sigma = _height(found)
+    if not solved_bow and abs(height) > max(_LEAST_BOW, _SURE * sigma):
+        yield Finding(
+            "bow",
+            f"the board is bent by {1e3 * size_m * abs(height):.1f} +- {1e3 * size_m * sigma:.1f} "
+            "mm between middle and corner: mount it on something flat, or solve with --bow",
+        )
+
+
+def _height(found: Probe) -> tuple[float, float]:
+    """The largest height of the bent target one reach from its middle, and its deviation."""
+    a, b, c = found.bow.tolist()
+    values, vectors = np.linalg.eigh(np.array([[a, b / 2], [b / 2, c]]))
+    at = int(np.abs(values).argmax())
+    u, v = vectors[:, at]
+    slopes = np.array([u * u, u * v, v * v])
+    return float(values[at]), float(np.linalg.norm(slopes * found.bow_sigma.numpy()))
+
+
+def link_findings(seen: np.ndarray, names: tuple[str, ...]) -> Iterator[Finding]:
+    """Cameras that share few frames with every other one.
+
+    Args:
+        seen: (V, F) whether a camera saw the target in a frame.
+        names: V.
+    """
+    shared = seen.astype(int) @ seen.T.astype(int)
+    np.fill_diagonal(shared, 0)
+    for v, name in enumerate(names):
+        best = int(shared[v].argmax())
+        if len(names) > 1 and shared[v, best] < _WEAK_FRAMES:
+            yield Finding(
+                "weak_link",
+                f"camera {name!r} shares only {shared[v, best]} frames with any other camera "
+                f"({names[best]!r}): film the target where both see it",
+                name,
+            )
+
+
+def rejected_findings(
+    outliers: np.ndarray, placed: np.ndarray, names: tuple[str, ...]
+) -> Iterator[Finding]:
+    """Cameras of which many points do not fit.
+
+    Args:
+        outliers: (V, F, N).
+        placed: (V, F, N) points that were compared.
+        names: V.
+    """
+    for name, bad, all_points in zip(names, outliers, placed, strict=True):
+        share = bad.sum() / max(1, all_points.sum())
+        if share > _MANY_REJECTED:
+            yield Finding(
+                "rejected",
+                f"camera {name!r}: {100 * share:.0f} % of its points do not fit and were left out:"
+                " is the board flat and the camera still? Look at its residuals in the report",
+                name,
+            )
+
+
+def together_findings(
+    alone_px: Tensor, together_px: Tensor, names: tuple[str, ...]
+) -> Iterator[Finding]:
+    """Cameras that fit by themselves, but not with the others."""
+    for name, alone, together in zip(names, alone_px.tolist(), together_px.tolist(), strict=True):
+        if together > _WORSE_TOGETHER * alone and together > 0.1:
+            yield Finding(
+                "disagreement",
+                f"camera {name!r} fits the board to {alone:.2f} px by itself, but to "
+                f"{together:.2f} px together with the others: are the cameras synchronized, and "
+                "did none move?",
+                name,
+            )
+
+
+def lens_findings(
+    parameters: tuple[tuple[str, str], ...], values: np.ndarray, sigmas: np.ndarray
+) -> Iterator[Finding]:
+    """Focal lengths that the views leave open."""
+    for (camera, name), value, sigma in zip(parameters, values, sigmas, strict=True):
+        if name == "fx" and sigma > _LOOSE_FOCAL * value:
+            yield Finding(
+                "loose_lens",
+                f"camera {camera!r}: its focal length is known to {100 * sigma / value:.1f} % "
+                "only: film the board tilted, close and in all corners of its image",
+                camera,
+            )
