@@ -568,12 +568,13 @@ def _inverse_spd(matrix: Tensor) -> Tensor:
     """Inverses of positive definite matrices, scaled to a unit diagonal before they are taken."""
     scale = matrix.diagonal(dim1=-2, dim2=-1).clamp_min(1e-300).rsqrt()
     unit = matrix * scale[..., None] * scale[..., None, :]
-    factor, failed = torch.linalg.cholesky_ex(unit)
     identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype)
+    factor, failed = torch.linalg.cholesky_ex(unit)
     if bool((failed != 0).any()):  # nearly singular: lift it a little
-        lifted, _ = torch.linalg.cholesky_ex(unit + 1e-12 * identity)
-        factor = torch.where((failed != 0)[..., None, None], lifted.nan_to_num(0.0), factor)
-    inverse = torch.cholesky_inverse(factor)
+        factor, failed = torch.linalg.cholesky_ex(unit + 1e-12 * identity)
+    lost = (failed != 0)[..., None, None]  # a pose of which nothing is seen any more: it stays
+    inverse = torch.cholesky_inverse(torch.where(lost, identity, factor))
+    inverse = torch.where(lost, 0.0, inverse)
     return inverse * scale[..., None] * scale[..., None, :]
 
 

@@ -17,6 +17,7 @@ from scipy.sparse import coo_array, csgraph
 from torch import Tensor
 
 from calib.bundle import State, Target, Views, cauchy
+from calib.poses import pose_costs, refine_poses
 from triangulate.geometry.rigid import Rigid
 from triangulate.geometry.similarity import align
 
@@ -25,6 +26,7 @@ MOST_FRAMES = 24
 
 _ANGLE_RAD = 0.06  # within which two proposals agree, and the part of the distance likewise
 _DISTANCE = 0.06
+_DOUBT = 10.0  # by which cost one of two poses becomes e times less likely
 _CLOSE_PX = 4.0  # scale of the loss by which a target pose is chosen
 
 
@@ -34,11 +36,11 @@ class Candidates:
 
     Attributes:
         cam_from_target: (M, K).
-        symmetry: (K,) the numbering of the target's points that goes with it.
+        trust: (M, K) how likely each is by its own view, 1 for the best.
     """
 
     cam_from_target: Rigid
-    symmetry: Tensor
+    trust: Tensor
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,19 @@ def symmetry_turns(points: Tensor, symmetries: Tensor) -> Rigid:
     return Rigid(found.rotation, found.translation)
 
 
-def candidates(best: Rigid, mirrored: Rigid, turns: Rigid) -> Candidates:
+def candidates(
+    best: Rigid, mirrored: Rigid, costs: tuple[Tensor, Tensor], turns: Rigid
+) -> Candidates:
     """Both poses of each view, under each of the target's symmetries.
 
     A point that a view calls n may be the target's point symmetry(n): the pose then follows the
     target's motion backwards.
+
+    Args:
+        best: (M).
+        mirrored: (M).
+        costs: (M,) of both, in the view itself.
+        turns: (S), see `symmetry_turns`.
     """
     both = Rigid(
         torch.stack([best.rotation, mirrored.rotation], dim=1),
@@ -76,8 +86,10 @@ def candidates(best: Rigid, mirrored: Rigid, turns: Rigid) -> Candidates:
     )
     turned = both[:, None] @ turns.inverse()[:, None]  # (M, S, 2)
     flat = turned.map(lambda tensor: tensor.flatten(1, 2))
-    symmetry = torch.arange(len(turns.translation)).repeat_interleave(2)
-    return Candidates(flat, symmetry)
+    cost = torch.stack(costs, dim=-1)  # (M, 2)
+    # The noise is not well known yet: a clear difference in cost counts, a small one does not.
+    trust = torch.exp(-(cost - cost.amin(-1, keepdim=True)) / _DOUBT)
+    return Candidates(flat, trust.repeat(1, len(turns.translation)))
 
 
 def link_cameras(
@@ -108,7 +120,9 @@ def link_cameras(
     b = found.cam_from_target[second[at]][:, :, None]  # (G, I, 1, K)
     b_from_a = (b @ a.inverse()).map(lambda tensor: tensor.flatten(2, 3))  # (G, I, H)
     reach = 0.5 * (a.translation.norm(dim=-1) + b.translation.norm(dim=-1)).flatten(2, 3)
-    votes, agreed = _vote(b_from_a, reach, used)
+    trust_a, trust_b = found.trust[:, :2][first[at]], found.trust[second[at]]
+    trust = (trust_a[:, :, :, None] * trust_b[:, :, None]).flatten(2, 3) * used[..., None]
+    votes, agreed = _vote(b_from_a, reach, trust)
     size = int(camera.max()) + 1
     cameras = torch.stack([pairs // size, pairs % size], dim=-1)
     return Links(cameras, torch.bincount(group), votes, agreed)
@@ -189,6 +203,58 @@ def place_targets(
     return replace(state, world_from_target=poses), placed, of_view
 
 
+def reconsidered(
+    state: State,
+    target: Target,
+    views: Views,
+    found: Candidates,
+    frames: Tensor,
+    usable: Tensor,
+    sigma_px: Tensor,
+) -> tuple[State, int]:
+    """Try every candidate again in some frames, refined in the rig as it is now.
+
+    Args:
+        state: the cameras and the target poses so far.
+        target: the points.
+        views: what was observed, in the target's numbering.
+        found: candidates of the views.
+        frames: (F,) bool, whose poses are in doubt.
+        usable: (M,) views whose candidates count.
+        sigma_px: (V,) scale of the loss.
+
+    Returns:
+        The state, and how many poses another candidate took over.
+    """
+    order = torch.argsort(views.target, stable=True)
+    size = torch.bincount(views.target, minlength=len(frames))
+    doubtful = usable & frames[views.target]
+    proposers, judges = _all_pairs_within(order, size, doubtful)
+    if not len(proposers):
+        return state, 0
+    own, place = proposers.unique(return_inverse=True)
+    kinds = found.trust.shape[1]
+    poses = state.cam_from_world.inverse()[views.camera[own]][:, None] @ found.cam_from_target[own]
+    tried = replace(state, world_from_target=poses.map(lambda tensor: tensor.flatten(0, 1)))
+    repeated = judges.repeat_interleave(kinds)
+    trials = Views(
+        views.points_px[repeated],
+        views.weights[repeated],
+        views.camera[repeated],
+        (place[:, None] * kinds + torch.arange(kinds)).flatten(),
+    )
+    tried, cost = refine_poses(tried, target, trials, sigma_px, steps=10)
+    before = pose_costs(state, target, views, sigma_px)
+    frame = views.target[own].repeat_interleave(kinds)
+    first = _rank_within(frame, -cost) == 0
+    better = first & (cost < before[frame] * (1 - 1e-3))
+    rotation = state.world_from_target.rotation.clone()
+    translation = state.world_from_target.translation.clone()
+    rotation[frame[better]] = tried.world_from_target.rotation[better]
+    translation[frame[better]] = tried.world_from_target.translation[better]
+    return replace(state, world_from_target=Rigid(rotation, translation)), int(better.sum())
+
+
 def renumbered(views: Views, symmetries: Tensor, numbering: Tensor) -> Views:
     """The views with their points in the target's order: what a view calls n is symmetry(n)."""
     order = symmetries[numbering].argsort(-1)  # (M, N), the inverse permutation
@@ -233,8 +299,14 @@ def _judged(
     return cost, numbering
 
 
-def _vote(b_from_a: Rigid, reach: Tensor, used: Tensor) -> tuple[Tensor, Rigid]:
-    """The relative pose that most frames propose, (G) votes and poses."""
+def _vote(b_from_a: Rigid, reach: Tensor, trust: Tensor) -> tuple[Tensor, Rigid]:
+    """The relative pose that most frames propose, (G) votes and poses.
+
+    Args:
+        b_from_a: (G, I, H) proposals, H a frame.
+        reach: (G, I, H) distances to the target.
+        trust: (G, I, H) how likely each is by the views alone; 0 where there is no frame.
+    """
     groups, frames, kinds = reach.shape
     flat = b_from_a.map(lambda tensor: tensor.flatten(1, 2))  # (G, I H)
     rotation = flat.rotation.flatten(-2)
@@ -242,9 +314,8 @@ def _vote(b_from_a: Rigid, reach: Tensor, used: Tensor) -> tuple[Tensor, Rigid]:
     apart = torch.cdist(flat.translation, flat.translation) / reach.flatten(1)[:, None]
     off2 = (torch.acos(cosine) / _ANGLE_RAD).square() + (apart / _DISTANCE).square()
     off2 = off2.unflatten(2, (frames, kinds))  # (G, I H, I, H)
-    nearest2, which = off2.min(-1)
-    support = torch.where(used[:, None], torch.exp(-0.5 * nearest2), 0.0)
-    score = torch.where(used.repeat_interleave(kinds, dim=1), support.sum(-1), -1.0)
+    support, which = (torch.exp(-0.5 * off2) * trust[:, None]).max(-1)  # (G, I H, I)
+    score = support.sum(-1)
     best = score.argmax(-1)
     rows = torch.arange(groups)
     weight = support[rows, best]  # (G, I)

@@ -24,7 +24,7 @@ from calib.bundle import (
     cauchy,
     residuals,
 )
-from calib.poses import refine_poses
+from calib.poses import identity_poses, refine_poses
 from triangulate.geometry.camera import Camera
 from triangulate.geometry.homography import (
     pose_of_homography,
@@ -48,14 +48,12 @@ class Start:
     """What each camera knows by itself.
 
     Attributes:
-        intrinsics: (V, 12), see `calib.bundle.State`.
-        cam_from_target: (M) a pose a view.
+        state: the intrinsics; cameras at the origin, and a target pose for each of the M views.
         usable: (M,) whether the view has one.
         sigma_px: (V,) how far its residuals spread.
     """
 
-    intrinsics: Tensor
-    cam_from_target: Rigid
+    state: State
     usable: Tensor
     sigma_px: Tensor
 
@@ -111,7 +109,7 @@ def start_cameras(
     guess = replace(
         state,
         intrinsics=intrinsics,
-        cam_from_world=_identity(num_cameras),
+        cam_from_world=identity_poses(num_cameras),
         world_from_target=cam_from_target,
     )
     sigma_px = spread_px(guess, target, alone, num_cameras).clamp_min(0.3)
@@ -134,7 +132,7 @@ def start_cameras(
         guess = adjusted.state
     sigma_px = spread_px(guess, target, alone, num_cameras)
     usable &= (observed.sum(-1) >= MIN_POINTS) & (guess.world_from_target.translation[:, 2] > 0)
-    return Start(guess.intrinsics, guess.world_from_target, usable, sigma_px)
+    return Start(guess, usable, sigma_px)
 
 
 def spread_px(state: State, target: Target, views: Views, num_cameras: int) -> Tensor:
@@ -157,7 +155,7 @@ def _first_guess(
     observed = views.weights > 0
     is_fisheye = state.lens_model[views.camera] == _FISHEYE
     intrinsics = state.intrinsics.clone()
-    poses = _identity(len(views.camera))
+    poses = identity_poses(len(views.camera))
     agrees = torch.zeros_like(observed)
     plain = ~is_fisheye & ~known[views.camera]
     if bool(plain.any()):
@@ -276,8 +274,3 @@ def _put(poses: Rigid, where: Tensor, some: Rigid) -> Rigid:
     rotation, translation = poses.rotation.clone(), poses.translation.clone()
     rotation[where], translation[where] = some.rotation, some.translation
     return Rigid(rotation, translation)
-
-
-def _identity(count: int) -> Rigid:
-    rotation = torch.eye(3, dtype=torch.float64).expand(count, 3, 3).clone()
-    return Rigid(rotation, torch.zeros(count, 3, dtype=torch.float64))

@@ -13,6 +13,7 @@ from torch import Tensor
 from calib.bundle import NUM_INTRINSICS, Prior, State, Target, Views
 from calib.intrinsics import default_intrinsics, refined_by_default
 from calib.observations import Observations
+from calib.poses import identity_poses
 from triangulate.errors import InputError
 from triangulate.geometry.lens import LENS_COEFFICIENTS, LENS_MODELS
 from triangulate.geometry.rigid import Rigid
@@ -321,9 +322,3 @@ def _views(observations: Observations) -> Views:
         torch.from_numpy(camera),
         torch.from_numpy(frame),
     )
-
-
-def identity_poses(count: int) -> Rigid:
-    """Poses (count) that move nothing."""
-    rotation = torch.eye(3, dtype=torch.float64).expand(count, 3, 3).clone()
-    return Rigid(rotation, torch.zeros(count, 3, dtype=torch.float64))

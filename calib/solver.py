@@ -37,19 +37,22 @@ from calib.graph import (
     link_cameras,
     place_cameras,
     place_targets,
+    reconsidered,
     renumbered,
     symmetry_turns,
 )
 from calib.intrinsics import Start, spread_px, start_cameras
 from calib.observations import Observations
 from calib.poses import refine_poses
-from calib.problem import Fix, LensChoice, Problem, Share, identity_poses, pose_problem
+from calib.problem import Fix, LensChoice, Problem, Share, pose_problem
 from calib.refusals import check_fit, check_lenses, check_seen, check_usable
 from calib.solution import Solution
 from triangulate.errors import InputError
 from triangulate.geometry.homography import mirrored_pose
 from triangulate.geometry.threads import one_thread
 from triangulate.rig import Rig
+
+_DOUBTED = 0.3  # part of a view's points that do not fit, from which on its pose is in doubt
 
 
 @one_thread()
@@ -111,8 +114,16 @@ def solve(
         generator,
     )
     check_usable(observations, problem, alone)
-    state, views, placed = _first_rig(problem, alone, generator)
-    refined = _refined(problem, state, views, placed, alone.sigma_px, bow=bow)
+    found = _candidates(problem, alone)
+    state = _first_rig(problem, alone, found, generator)
+    state, views, placed = _placed(problem, alone, found, state)
+    sigma_px = alone.sigma_px
+    for _ in range(3):  # poses chosen in a rough rig may have to be chosen again in a better one
+        state, sigma_px = _roughly_refined(problem, state, views, placed, sigma_px)
+        state, changed = _doubted(problem, alone, found, state, views, sigma_px)
+        if not changed:
+            break
+    refined = _refined(problem, state, views, placed, sigma_px, bow=bow)
     if clocks:
         refined = _with_clocks(problem, refined, observations, bow=bow)
     check_fit(problem, refined, alone)
@@ -122,45 +133,90 @@ def solve(
 
 
 def _first_rig(
-    problem: Problem, alone: Start, generator: torch.Generator
-) -> tuple[State, Views, Tensor]:
-    """Cameras and target poses in the reference camera's frame, and which frames have one."""
-    views, target, usable = problem.views, problem.target, alone.usable
-    found = _candidates(problem, alone)
+    problem: Problem, alone: Start, found: Candidates, generator: torch.Generator
+) -> State:
+    """The cameras in the reference camera's frame."""
+    views, usable = problem.views, alone.usable
+    state = replace(problem.state, intrinsics=alone.state.intrinsics)
     if problem.posed:
-        given = problem.state.cam_from_world
+        given = state.cam_from_world
         world_from_reference = given[problem.reference].inverse().map(lambda tensor: tensor[None])
-        poses = given @ world_from_reference
-    else:
-        some = Candidates(found.cam_from_target[usable], found.symmetry)
-        quality = (views.weights[usable] > 0).sum(-1).double()
-        links = link_cameras(some, views.camera[usable], views.target[usable], quality, generator)
-        groups = islands(links, len(problem.names))
-        if len(groups) > 1:
-            raise InputError(island_message(groups, problem.names))
-        poses = place_cameras(links, len(problem.names), problem.reference)
-    state = replace(problem.state, intrinsics=alone.intrinsics, cam_from_world=poses)
-    state, placed, numbering = place_targets(
-        state, target, views, found, problem.symmetries, usable
+        return replace(state, cam_from_world=given @ world_from_reference)
+    some = Candidates(found.cam_from_target[usable], found.trust[usable])
+    quality = (views.weights[usable] > 0).sum(-1).double()
+    links = link_cameras(some, views.camera[usable], views.target[usable], quality, generator)
+    groups = islands(links, len(problem.names))
+    if len(groups) > 1:
+        raise InputError(island_message(groups, problem.names))
+    return replace(
+        state, cam_from_world=place_cameras(links, len(problem.names), problem.reference)
     )
-    views = renumbered(views, problem.symmetries, numbering)
+
+
+def _placed(
+    problem: Problem, alone: Start, found: Candidates, state: State
+) -> tuple[State, Views, Tensor]:
+    """The target in every frame, the views' points in its order, and which frames have a pose."""
+    state, placed, numbering = place_targets(
+        state, problem.target, problem.views, found, problem.symmetries, alone.usable
+    )
+    views = renumbered(problem.views, problem.symmetries, numbering)
     has_pose = placed[views.target][:, None]
     return state, replace(views, weights=torch.where(has_pose, views.weights, 0.0)), placed
+
+
+def _doubted(
+    problem: Problem,
+    alone: Start,
+    found: Candidates,
+    state: State,
+    views: Views,
+    sigma_px: Tensor,
+) -> tuple[State, int]:
+    """Frames in which a view does not fit, their poses chosen again; how many poses changed."""
+    squared = squared_sigmas(*residuals(state, problem.target, views), views, sigma_px)
+    seen = views.weights > 0
+    far = ((squared > CUTOFF**2) & seen).sum(-1)
+    bad = far > _DOUBTED * seen.sum(-1)
+    frames = torch.zeros(len(state.world_from_target.translation), dtype=torch.bool)
+    frames[views.target[bad & seen.any(-1)]] = True
+    return reconsidered(state, problem.target, views, found, frames, alone.usable, sigma_px)
 
 
 def _candidates(problem: Problem, alone: Start) -> Candidates:
     """Each view's poses: the best, its mirror image, and both under the target's symmetries."""
     views, target = problem.views, problem.target
-    mirrored = replace(
-        problem.state,
-        intrinsics=alone.intrinsics,
-        cam_from_world=identity_poses(len(problem.names)),
-        world_from_target=mirrored_pose(alone.cam_from_target, target.points.mean(0)),
-    )
     each = replace(views, target=torch.arange(len(views.camera)))
-    mirrored, _ = refine_poses(mirrored, target, each, alone.sigma_px)
+    best, cost = refine_poses(alone.state, target, each, alone.sigma_px, steps=2)
+    middle = target.points.mean(0)
+    mirrored = replace(best, world_from_target=mirrored_pose(best.world_from_target, middle))
+    mirrored, mirrored_cost = refine_poses(mirrored, target, each, alone.sigma_px)
     turns = symmetry_turns(target.points, problem.symmetries)
-    return candidates(alone.cam_from_target, mirrored.world_from_target, turns)
+    return candidates(
+        best.world_from_target, mirrored.world_from_target, (cost, mirrored_cost), turns
+    )
+
+
+def _roughly_refined(
+    problem: Problem, state: State, views: Views, placed: Tensor, sigma_px: Tensor
+) -> tuple[State, Tensor]:
+    """All unknowns together, for a rough start; and how far the points spread (V,)."""
+    target, num_cameras = problem.target, len(problem.names)
+    free = Free.of(problem.labels, torch.arange(num_cameras) != problem.reference, len(placed))
+    for scale in (4.0, 1.0):
+        rough = adjust(
+            state,
+            target,
+            views,
+            free,
+            scale * sigma_px,
+            prior=problem.prior,
+            loss=cauchy,
+            max_steps=20,
+            tolerance=1e-3,
+        )
+        state, sigma_px = rough.state, spread_px(rough.state, target, views, num_cameras)
+    return state, sigma_px
 
 
 def _refined(
@@ -173,28 +229,16 @@ def _refined(
     bow: bool = False,
     clocks: bool = False,
 ) -> Refined:
-    """All unknowns together: first with a loss that bears a rough start, then without outliers."""
-    target, num_cameras = problem.target, len(problem.names)
-    others = torch.arange(num_cameras) != problem.reference
-    free = Free.of(problem.labels, others, len(placed), bow=bow, late_s=others if clocks else None)
-    for scale in (4.0, 1.0):
-        rough = adjust(
-            state,
-            target,
-            views,
-            free,
-            scale * sigma_px,
-            prior=problem.prior,
-            loss=cauchy,
-            max_steps=25,
-            tolerance=1e-4,
-        )
-        state, sigma_px = rough.state, spread_px(rough.state, target, views, num_cameras)
+    """The minimum of Tukey's loss, at which outliers have no say."""
+    others = torch.arange(len(problem.names)) != problem.reference
+    free = Free.of(
+        problem.labels, others, len(placed), bow=bow, late_s=others if clocks else None
+    )
     inside = None
     for _ in range(8):  # until the same points are inside
         fine = adjust(
             state,
-            target,
+            problem.target,
             views,
             free,
             sigma_px,

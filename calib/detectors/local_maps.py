@@ -7,7 +7,10 @@ import numpy as np
 
 _FAR_WEIGHT = 1e-4  # of known points that are far off, so that few near ones still give a map
 _RIDGE = 1e-3  # on the perspective terms: with four points or fewer the map is affine
-_STRAY_PX, _STRAY_FACTOR = 0.8, 8.0  # a corner off by less, or by less than this many medians, stays
+_STRAY_PX, _STRAY_FACTOR = (
+    0.8,
+    8.0,
+)  # a corner off by less, or by less than this many medians, stays
 _ROBUST_STEPS = 4
 
 
@@ -88,7 +91,11 @@ def strays(points: np.ndarray, points_px: np.ndarray) -> np.ndarray:
     left = seen_px - cv2.perspectiveTransform(seen[None], homography)[0]
     scaled = (seen - seen.mean(0)) / np.abs(seen - seen.mean(0)).max()
     basis = np.stack(
-        [scaled[:, 0] ** i * scaled[:, 1] ** j for i in range(degree + 1) for j in range(degree + 1 - i)],
+        [
+            scaled[:, 0] ** i * scaled[:, 1] ** j
+            for i in range(degree + 1)
+            for j in range(degree + 1 - i)
+        ],
         axis=-1,
     )
     weights = np.ones(len(found))

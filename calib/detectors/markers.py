@@ -191,5 +191,3 @@ def is_corner(
     if is_dark is not None:
         passed &= (saddles.contrast < 0) == is_dark
     return passed
-
-

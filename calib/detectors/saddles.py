@@ -17,10 +17,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy.special import erf
 
+from calib.detectors.fitting import Patches, cut_patches, fit_patches, judge_patches
+
 MAX_RADIUS_PX = 11.0
 MIN_RADIUS_PX = 2.6
 REACH = 0.45  # of a field's side: beyond, the next corner begins
-MAX_STEPS, STEADY_PX = 12, 0.002
 MIN_BLUR_PX, SHARP_BLUR_PX = 0.3, 0.7
 
 
@@ -77,96 +78,61 @@ def fit_saddles(
             both coordinates are larger, pixels are left out.
         radius_px: pixels farther than this are left out; so are those beyond half a field.
     """
-    patch = _patches(grey, points_px, axes_px, clear, radius_px)
-    state = _initial(patch, axes_px)
-    damping = np.full(len(state), 1e-3)
-    busy = np.arange(len(state))
-    for _ in range(MAX_STEPS):
-        if not len(busy):
-            break
-        step, is_better = _step(patch.select(busy), state[busy], damping[busy])
-        state[busy[is_better]] += step[is_better]
-        damping[busy] *= np.where(is_better, 0.2, 8.0)
-        moved = np.abs(step[:, [_X, _Y]]).max(-1)
-        busy = busy[(moved > STEADY_PX) & (damping[busy] < 1e6)]
-    return _result(patch, state, axes_px, points_px)
-
-
-# The columns of a state.
-_X, _Y, _ANGLE_1, _ANGLE_2, _LOG_BLUR_1, _LOG_BLUR_2, _CONTRAST, _MIDDLE, _SLOPE_X, _SLOPE_Y = range(
-    10
-)
-
-
-@dataclass(frozen=True, eq=False)
-class _Patches:
-    """K squares of M pixels around the corners.
-
-    Attributes:
-        offsets_px: (K, M, 2) of the pixels from where the corner is expected.
-        grey: (K, M).
-        weights: (K, M) in {0, 1}.
-    """
-
-    offsets_px: np.ndarray
-    grey: np.ndarray
-    weights: np.ndarray
-
-    def select(self, index: np.ndarray) -> _Patches:
-        """Some of the corners."""
-        return _Patches(self.offsets_px[index], self.grey[index], self.weights[index])
-
-
-def _patches(
-    grey: np.ndarray,
-    points_px: np.ndarray,
-    axes_px: np.ndarray,
-    clear: float,
-    radius_px: float,
-) -> _Patches:
     half = int(np.ceil(min(radius_px, REACH * np.abs(axes_px).sum(1).max()))) + 1
-    half = max(half, int(np.ceil(MIN_RADIUS_PX)))
-    steps = np.arange(-half, half + 1)
-    window = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)  # (M, 2)
-    pixels = np.rint(points_px).astype(np.int64)[:, None] + window
-    last = np.array([grey.shape[1] - 1, grey.shape[0] - 1])
-    inside = ((pixels >= 0) & (pixels <= last)).all(-1)
-    x, y = np.moveaxis(pixels.clip(0, last), -1, 0)
-    offsets = pixels - points_px[:, None]
-    distance = np.linalg.norm(offsets, axis=-1)
-    sides = np.abs(offsets @ np.linalg.inv(axes_px))  # (K, M, 2) in sides of a field
-    pure = (sides <= REACH).all(-1) & (sides <= clear).any(-1) & (distance <= radius_px)
-    taken = inside & (pure | (distance <= MIN_RADIUS_PX))
-    # Only the pixels that are taken, as many columns as the corner with the most of them needs.
-    order = np.argsort(~taken, axis=-1, kind="stable")[:, : taken.sum(-1).max()]
-    rows = np.arange(len(order))[:, None]
-    return _Patches(
-        offsets[rows, order],
-        grey[y[rows, order], x[rows, order]].astype(np.float64),
-        taken[rows, order].astype(np.float64),
+    sides_from_px = np.linalg.inv(axes_px)
+
+    def wanted(offsets_px: np.ndarray) -> np.ndarray:
+        distance = np.linalg.norm(offsets_px, axis=-1)
+        sides = np.abs(offsets_px @ sides_from_px)  # (K, M, 2) in sides of a field
+        pure = (sides <= REACH).all(-1) & (sides <= clear).any(-1) & (distance <= radius_px)
+        return pure | (distance <= MIN_RADIUS_PX)
+
+    patches = cut_patches(grey, points_px, max(half, int(np.ceil(MIN_RADIUS_PX))), wanted)
+    low, high = np.full(10, -np.inf), np.full(10, np.inf)
+    low[[_LOG_BLUR_1, _LOG_BLUR_2]] = np.log(MIN_BLUR_PX)
+    high[[_LOG_BLUR_1, _LOG_BLUR_2]] = np.log(MAX_RADIUS_PX)
+    state = fit_patches(_model, patches, _initial(patches, axes_px), low, high)
+    residual, gain = judge_patches(_model, patches, state)
+    turn = state[:, [_ANGLE_1, _ANGLE_2]] - np.arctan2(axes_px[..., 1], axes_px[..., 0])
+    shift = state[:, [_X, _Y]]
+    return Saddles(
+        points_px=points_px + shift,
+        blur_px=np.exp(state[:, [_LOG_BLUR_1, _LOG_BLUR_2]]),
+        # Turned from the first axis to the second, the fitted product is negative between them.
+        contrast=-np.sign(np.linalg.det(axes_px)) * state[:, _CONTRAST],
+        residual=residual,
+        gain=gain,
+        shift_px=np.linalg.norm(shift, axis=-1),
+        turn_rad=np.abs((turn + np.pi / 2) % np.pi - np.pi / 2).max(-1),
     )
 
 
-def _initial(patch: _Patches, axes_px: np.ndarray) -> np.ndarray:
+# The columns of a state.
+_X, _Y, _ANGLE_1, _ANGLE_2, _LOG_BLUR_1, _LOG_BLUR_2, _CONTRAST, _MIDDLE, _SLOPE_X, _SLOPE_Y = (
+    range(10)
+)
+
+
+def _initial(patches: Patches, axes_px: np.ndarray) -> np.ndarray:
     """(K, 10) a sharp corner at the expected place, its colours as the pixels have them."""
     state = np.zeros((len(axes_px), 10))
     state[:, [_ANGLE_1, _ANGLE_2]] = np.arctan2(axes_px[..., 1], axes_px[..., 0])
     state[:, [_LOG_BLUR_1, _LOG_BLUR_2]] = np.log(1.5 * SHARP_BLUR_PX)
     state[:, _CONTRAST] = 1.0
-    pattern = _model(patch, state)[0] + patch.grey  # residual of a flat zero picture
-    weights = patch.weights / patch.weights.sum(-1, keepdims=True).clip(1)
-    mean = (weights * patch.grey).sum(-1)
+    pattern = _model(patches, state)[0] + patches.grey  # residual of a flat zero picture
+    weights = patches.weights / patches.weights.sum(-1, keepdims=True).clip(1)
+    mean = (weights * patches.grey).sum(-1)
     centred = pattern - (weights * pattern).sum(-1, keepdims=True)
-    state[:, _CONTRAST] = (weights * centred * patch.grey).sum(-1) / (
+    state[:, _CONTRAST] = (weights * centred * patches.grey).sum(-1) / (
         (weights * centred**2).sum(-1).clip(1e-6)
     )
     state[:, _MIDDLE] = mean - state[:, _CONTRAST] * (weights * pattern).sum(-1)
     return state
 
 
-def _model(patch: _Patches, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _model(patches: Patches, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What the model predicts less the pixels, (K, M), and its derivatives, (K, M, 10)."""
-    from_corner = patch.offsets_px - state[:, None, [_X, _Y]]
+    from_corner = patches.offsets_px - state[:, None, [_X, _Y]]
     sides, slopes, normals, alongs = [], [], [], []
     for angle, log_blur in ((_ANGLE_1, _LOG_BLUR_1), (_ANGLE_2, _LOG_BLUR_2)):
         cosine, sine = np.cos(state[:, angle]), np.sin(state[:, angle])
@@ -180,7 +146,7 @@ def _model(patch: _Patches, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         normals.append(normal)
         alongs.append(np.einsum("kmi,ki->km", from_corner, along))
     contrast = state[:, _CONTRAST, None]
-    jacobian = np.empty((*patch.grey.shape, 10))
+    jacobian = np.empty((*patches.grey.shape, 10))
     by_distance = [
         contrast * slopes[0][0] * sides[1],
         contrast * slopes[1][0] * sides[0],
@@ -194,58 +160,10 @@ def _model(patch: _Patches, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         jacobian[..., log_blur] = -by_distance[edge] * slopes[edge][1]
     jacobian[..., _CONTRAST] = sides[0] * sides[1]
     jacobian[..., _MIDDLE] = 1
-    jacobian[..., [_SLOPE_X, _SLOPE_Y]] = patch.offsets_px
+    jacobian[..., [_SLOPE_X, _SLOPE_Y]] = patches.offsets_px
     predicted = (
         contrast * jacobian[..., _CONTRAST]
         + state[:, _MIDDLE, None]
-        + np.einsum("kmi,ki->km", patch.offsets_px, state[:, [_SLOPE_X, _SLOPE_Y]])
+        + np.einsum("kmi,ki->km", patches.offsets_px, state[:, [_SLOPE_X, _SLOPE_Y]])
     )
-    return predicted - patch.grey, jacobian
-
-
-def _step(
-    patch: _Patches, state: np.ndarray, damping: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """A damped step of least squares, (K, 10), and whether it lowers the cost, (K,)."""
-    residual, jacobian = _model(patch, state)
-    hessian, gradient = _normal_equations(patch, residual, jacobian)
-    scale = np.einsum("kii->ki", hessian) + 1e-9
-    damped = hessian + (damping[:, None] * scale)[:, None] * np.eye(state.shape[1])
-    trial = state - np.linalg.solve(damped, gradient[..., None])[..., 0]
-    blurs = [_LOG_BLUR_1, _LOG_BLUR_2]
-    trial[:, blurs] = trial[:, blurs].clip(np.log(MIN_BLUR_PX), np.log(MAX_RADIUS_PX))
-    is_better = _cost(patch, _model(patch, trial)[0]) < _cost(patch, residual)
-    return trial - state, is_better
-
-
-def _normal_equations(
-    patch: _Patches, residual: np.ndarray, jacobian: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    weighted = (jacobian * patch.weights[..., None]).mT
-    return weighted @ jacobian, (weighted @ residual[..., None])[..., 0]
-
-
-def _cost(patch: _Patches, residual: np.ndarray) -> np.ndarray:
-    return (patch.weights * residual**2).sum(-1)
-
-
-def _result(
-    patch: _Patches, state: np.ndarray, axes_px: np.ndarray, points_px: np.ndarray
-) -> Saddles:
-    residual, jacobian = _model(patch, state)
-    hessian, _ = _normal_equations(patch, residual, jacobian)
-    hessian += 1e-9 * np.einsum("kii->ki", hessian).max(-1)[:, None, None] * np.eye(10)
-    covariance = np.linalg.inv(hessian)[:, :2, :2]
-    turn = state[:, [_ANGLE_1, _ANGLE_2]] - np.arctan2(axes_px[..., 1], axes_px[..., 0])
-    contrast = state[:, _CONTRAST]
-    shift = state[:, [_X, _Y]]
-    return Saddles(
-        points_px=points_px + shift,
-        blur_px=np.exp(state[:, [_LOG_BLUR_1, _LOG_BLUR_2]]),
-        # Turned from the first axis to the second, the fitted product is negative between them.
-        contrast=-np.sign(np.linalg.det(axes_px)) * contrast,
-        residual=np.sqrt(_cost(patch, residual) / patch.weights.sum(-1).clip(1)),
-        gain=np.sqrt(0.5 * np.einsum("kii->k", covariance).clip(0)),
-        shift_px=np.linalg.norm(shift, axis=-1),
-        turn_rad=np.abs((turn + np.pi / 2) % np.pi - np.pi / 2).max(-1),
-    )
+    return predicted - patches.grey, jacobian
