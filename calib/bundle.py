@@ -526,8 +526,8 @@ def _add_prior(matrix: Tensor, vector: Tensor, state: State, free: Free, prior: 
 def _multiplicity(numbers: Tensor) -> Tensor:
     """How many cameras share each numbered parameter, (V, 12); 1 for fixed ones."""
     flat = numbers.flatten()
-    counts = torch.bincount(flat.clamp_min(0), minlength=1)
-    return torch.where(flat >= 0, counts[flat.clamp_min(0)], 1).reshape(numbers.shape)
+    counts = torch.bincount(flat + 1)  # the first one counts what is fixed
+    return torch.where(flat >= 0, counts[flat + 1], 1).reshape(numbers.shape)
 
 
 def _numbered(labels: Tensor) -> tuple[Tensor, int]:
@@ -559,20 +559,24 @@ def _at_origin(camera: Camera) -> Camera:
 
 def _damped(matrix: Tensor, damping: float) -> Tensor:
     """Marquardt's scaling; a parameter that nothing observes stays where it is."""
+    if not matrix.numel():
+        return matrix
     diagonal = matrix.diagonal(dim1=-2, dim2=-1)
-    least = diagonal.amax(-1, keepdim=True).clamp_min(1e-300) * 1e-15 if diagonal.numel() else 0
-    return matrix + torch.diag_embed(damping * diagonal + torch.where(diagonal > 0, 0.0, least))
+    least = torch.where(diagonal > 0, 0.0, 1e-15 * diagonal.amax(-1, keepdim=True))
+    return matrix + torch.diag_embed(damping * diagonal + least)
 
 
 def _inverse_spd(matrix: Tensor) -> Tensor:
     """Inverses of positive definite matrices, scaled to a unit diagonal before they are taken."""
-    scale = matrix.diagonal(dim1=-2, dim2=-1).clamp_min(1e-300).rsqrt()
+    diagonal = matrix.diagonal(dim1=-2, dim2=-1)
+    empty = ~(diagonal > 0).all(-1)  # of this pose nothing is seen any more: it stays
+    scale = torch.where(empty[..., None], 1.0, diagonal).rsqrt()
     unit = matrix * scale[..., None] * scale[..., None, :]
     identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype)
     factor, failed = torch.linalg.cholesky_ex(unit)
     if bool((failed != 0).any()):  # nearly singular: lift it a little
         factor, failed = torch.linalg.cholesky_ex(unit + 1e-12 * identity)
-    lost = (failed != 0)[..., None, None]  # a pose of which nothing is seen any more: it stays
+    lost = (empty | (failed != 0))[..., None, None]
     inverse = torch.cholesky_inverse(torch.where(lost, identity, factor))
     inverse = torch.where(lost, 0.0, inverse)
     return inverse * scale[..., None] * scale[..., None, :]

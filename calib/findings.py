@@ -1,7 +1,7 @@
 """What a user should know before trusting a rig: clocks, a bent board, weak links, loose lenses.
 
-A late camera and a bent board are looked for without a second adjustment: at the minimum both are
-set free, and one Gauss-Newton step with its covariance tells how large they are and how surely.
+A late camera and a bent board are looked for by setting both free at the minimum: one Gauss-Newton
+step with its covariance tells whether there is anything, and a few more how large it is.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calib.bundle import Free, Prior, State, Target, Views, normal_equations, tukey
+from calib.bundle import Free, Prior, State, Target, Views, adjust, normal_equations, tukey
 from calib.solution import Finding
+from calib.uncertainty import pseudo_inverse
+from triangulate.sync import velocities_px
 
 _SURE = 5.0  # sigmas from which on something is said
 _LEAST_CLOCK_S = 1e-3
@@ -41,6 +43,13 @@ class Probe:
     bow: Tensor
     bow_sigma: Tensor
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether a clock or the bow is far enough from zero to be spoken of."""
+        late = self.late_s.abs() > (_SURE * self.late_sigma_s).clamp_min(_LEAST_CLOCK_S)
+        height, sigma = _height(self)
+        return bool(late.any()) or abs(height) > max(_LEAST_BOW, _SURE * sigma)
+
 
 def image_velocities(
     state: State, target: Target, views: Views, placed: Tensor, times_s: np.ndarray
@@ -50,8 +59,6 @@ def image_velocities(
     From where the rig itself puts them in the frames around, so that noise has little part in it.
     Zero where a neighbouring frame is missing.
     """
-    from triangulate.sync import velocities_px
-
     cameras = state.cameras()
     points_world = state.world_from_target.apply(target.bowed(state.bow))  # (F, N, 3)
     frames, count, _ = points_world.shape
@@ -74,18 +81,29 @@ def probe(
     prior: Prior,
 ) -> Probe:
     """Set clocks (where the views have velocities) and the bow free, and look which way they go."""
-    num_cameras = len(state.skew)
-    others = torch.arange(num_cameras) != reference
+    others = torch.arange(len(state.skew)) != reference
     clocks = others & (views.velocity_px is not None)
     num_frames = len(state.world_from_target.translation)
     free = Free.of(labels, others, num_frames, bow=True, late_s=clocks)
+    found = _one_step(state, target, views, free, sigma_px, prior)
+    if not found.is_sure:
+        return found
+    # Tukey's weights were those of a rig without the fault, so one step falls short.
+    moved = adjust(
+        state, target, views, free, sigma_px, prior=prior, loss=tukey, max_steps=8, tolerance=1e-6
+    ).state
+    again = _one_step(moved, target, views, free, sigma_px, prior)
+    late_s, bow = moved.late_s - state.late_s, moved.bow - state.bow
+    return Probe(late_s, again.late_sigma_s, bow, again.bow_sigma)
+
+
+def _one_step(
+    state: State, target: Target, views: Views, free: Free, sigma_px: Tensor, prior: Prior
+) -> Probe:
     normal = normal_equations(state, target, views, free, sigma_px, prior, tukey)
     step, _ = normal.solve(0.0)
     reduced, _ = normal.reduced()
-    scale = reduced.diagonal().clamp_min(1e-300).rsqrt()
-    unit = reduced * scale[:, None] * scale
-    inverse = torch.linalg.pinv(unit, hermitian=True, rtol=1e-12)
-    sigma = inverse.diagonal().clamp_min(0).sqrt() * scale
+    sigma = pseudo_inverse(reduced).diagonal().clamp_min(0).sqrt()
     padded, padded_sigma = (torch.cat([values, values.new_zeros(1)]) for values in (step, sigma))
     return Probe(
         padded[free.late_s], padded_sigma[free.late_s], padded[free.bow], padded_sigma[free.bow]
@@ -160,21 +178,33 @@ def rejected_findings(
         placed: (V, F, N) points that were compared.
         names: V.
     """
-    for name, bad, all_points in zip(names, outliers, placed, strict=True):
-        share = bad.sum() / max(1, all_points.sum())
-        if share > _MANY_REJECTED:
-            yield Finding(
-                "rejected",
-                f"camera {name!r}: {100 * share:.0f} % of its points do not fit and were left out:"
-                " is the board flat and the camera still? Look at its residuals in the report",
-                name,
-            )
+    share = outliers.sum((1, 2)) / placed.sum((1, 2)).clip(1)
+    many = np.flatnonzero(share > _MANY_REJECTED)
+    if len(many):
+        told = ", ".join(f"{names[v]!r} {100 * share[v]:.0f} %" for v in many)
+        yield Finding(
+            "rejected",
+            f"many points do not fit and were left out ({told}): is the board flat, and were the "
+            "cameras still? See where they lie in the report",
+            names[many[0]] if len(many) == 1 else None,
+        )
 
 
 def together_findings(
-    alone_px: Tensor, together_px: Tensor, names: tuple[str, ...]
+    alone_px: Tensor, together_px: Tensor, views: Views, names: tuple[str, ...]
 ) -> Iterator[Finding]:
-    """Cameras that fit by themselves, but not with the others."""
+    """Cameras that fit by themselves, but not with the others.
+
+    Args:
+        alone_px: (V,) spread of each camera's residuals by itself, a pose of six numbers a view.
+        together_px: (V,) the same in the rig.
+        views: what was observed.
+        names: V.
+    """
+    counts = (views.weights > 0).sum(-1)
+    sums = torch.stack([2.0 * counts, 6.0 * (counts > 0)], dim=-1).to(alone_px)
+    numbers, used = sums.new_zeros(len(names), 2).index_add_(0, views.camera, sums).unbind(-1)
+    alone_px = alone_px * (numbers / (numbers - used).clamp_min(1)).sqrt()
     for name, alone, together in zip(names, alone_px.tolist(), together_px.tolist(), strict=True):
         if together > _WORSE_TOGETHER * alone and together > 0.1:
             yield Finding(

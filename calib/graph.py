@@ -282,8 +282,10 @@ def _judged(
     proposers: Tensor,
     judges: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """What view `judges[p]` thinks of each candidate of `proposers[p]`, (P, K), and how it numbers
-    the points if that one is right.
+    """What view `judges[p]` thinks of each candidate of `proposers[p]`.
+
+    Returns:
+        (P, K) costs, and how the view numbers its points if that candidate is right.
     """
     camera = state.cameras()[views.camera[judges]]
     cam_from_target = camera.cam_from_world[:, None] @ proposed[proposers]

@@ -106,7 +106,7 @@ def pose_problem(
         pose = start.select(names).cameras.cam_from_world
         state = replace(state, cam_from_world=Rigid(pose.rotation, pose.translation / size_m))
     labels = _labels(names, state, share, fix, known if start is None else known & False)
-    prior = _prior(observations, state, known)
+    prior = _prior(observations, state, known if start is None else ~known)
     if reference is not None and reference not in names:
         raise InputError(f"no camera {reference!r} (--reference); there are {', '.join(names)}")
     return Problem(

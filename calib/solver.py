@@ -231,9 +231,7 @@ def _refined(
 ) -> Refined:
     """The minimum of Tukey's loss, at which outliers have no say."""
     others = torch.arange(len(problem.names)) != problem.reference
-    free = Free.of(
-        problem.labels, others, len(placed), bow=bow, late_s=others if clocks else None
-    )
+    free = Free.of(problem.labels, others, len(placed), bow=bow, late_s=others if clocks else None)
     inside = None
     for _ in range(8):  # until the same points are inside
         fine = adjust(
@@ -331,6 +329,6 @@ def _findings(
         ),
         *link_findings(compared.any(-1), names),
         *rejected_findings(solution.outliers, compared, names),
-        *together_findings(alone.sigma_px, refined.sigma_px, names),
+        *together_findings(alone.sigma_px, refined.sigma_px, refined.views, names),
         *lens_findings(solution.parameters, solution.values, solution.sigmas),
     ]

@@ -131,8 +131,10 @@ def _slot(rig, v: int, name: str) -> int:
 
 
 def output_jacobian(state: State) -> Tensor:
-    """The derivative of fx, fy, cx, cy, coefficients, rotation vector and translation by the
-    adjuster's parameters of a camera, (V, 18, 18).
+    """The derivative of what a solution reports of a camera by what the adjuster refines.
+
+    Returns:
+        (V, 18, 18): fx, fy, cx, cy, eight coefficients, rotation vector and translation.
     """
     count = len(state.skew)
     jacobian = torch.eye(18, dtype=state.skew.dtype).repeat(count, 1, 1)

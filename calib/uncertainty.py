@@ -66,7 +66,7 @@ def uncertainty(
     scale_px = sigma_px * widening.sqrt()
     normal = normal_equations(state, target, robust, free, scale_px, prior, least_squares)
     reduced, inverse = normal.reduced()
-    covariance = _pseudo_inverse(reduced)
+    covariance = pseudo_inverse(reduced)
     used = _used_freedom(state, target, robust, free, scale_px, covariance, normal.cross, inverse)
     share = (2 * counts - used).clamp_min(1) / (2 * counts).clamp_min(1)
     return Uncertainty(
@@ -79,7 +79,7 @@ def _rescaled(
     state: State, target: Target, views: Views, free: Free, sigma_px: Tensor, prior: Prior
 ) -> Tensor:
     normal = normal_equations(state, target, views, free, sigma_px, prior, least_squares)
-    return _pseudo_inverse(normal.reduced()[0])
+    return pseudo_inverse(normal.reduced()[0])
 
 
 def _widening(
@@ -136,7 +136,7 @@ def _used_freedom(
     return trace.new_zeros(len(sigma_px)).index_add_(0, views.camera, trace)
 
 
-def _pseudo_inverse(matrix: Tensor) -> Tensor:
+def pseudo_inverse(matrix: Tensor) -> Tensor:
     """The inverse, scaled to a unit diagonal first; directions that nothing fixes get none."""
     if not matrix.numel():
         return matrix

@@ -79,7 +79,9 @@ def robust_homography(
     candidates = homography_of_four(a, b)  # (M, S, 3, 3)
     error2 = _transfer_error2(candidates, points_a, points_b[:, None])
     error2 = torch.where(observed[:, None], error2, torch.inf)
-    middle = (((count - 1) // 2).clamp_min(0))[:, None, None].expand(-1, samples.shape[1], 1)
+    # Four of the distances vanish in every sample: the median is that of the others.
+    rank = torch.minimum((count + 4) // 2, count).clamp_min(1) - 1
+    middle = rank[:, None, None].expand(-1, samples.shape[1], 1)
     medians = torch.gather(error2.sort(-1).values, 2, middle)[..., 0]  # (M, S)
     best = medians.nan_to_num(torch.inf).argmin(-1)
     rows = torch.arange(len(best), device=best.device)

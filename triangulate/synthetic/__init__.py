@@ -1,4 +1,4 @@
-"""Made-up truth: motion, rigs and what a detector would make of them.
+"""Made-up truth: motion, boards, rigs and what a detector would make of them.
 
 The demo, the tests and the training data take their scenes from here, and from nowhere else. The
 same seed gives the same scene, whatever the number of threads. Names load on first use.
@@ -10,17 +10,31 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from triangulate.synthetic.boards import BoardScene as BoardScene
+    from triangulate.synthetic.boards import board_grid as board_grid
+    from triangulate.synthetic.boards import board_scene as board_scene
     from triangulate.synthetic.motion import Motion as Motion
     from triangulate.synthetic.motion import walk as walk
     from triangulate.synthetic.noise import DetectorNoise as DetectorNoise
     from triangulate.synthetic.noise import ObservationTruth as ObservationTruth
     from triangulate.synthetic.noise import observe as observe
+    from triangulate.synthetic.rigs import corridor_rig as corridor_rig
+    from triangulate.synthetic.rigs import corridor_volume as corridor_volume
+    from triangulate.synthetic.rigs import islands_rig as islands_rig
+    from triangulate.synthetic.rigs import moved_camera as moved_camera
     from triangulate.synthetic.rigs import ring_rig as ring_rig
 
 _HOMES = {
+    "BoardScene": "boards",
     "DetectorNoise": "noise",
     "Motion": "motion",
     "ObservationTruth": "noise",
+    "board_grid": "boards",
+    "board_scene": "boards",
+    "corridor_rig": "rigs",
+    "corridor_volume": "rigs",
+    "islands_rig": "rigs",
+    "moved_camera": "rigs",
     "observe": "noise",
     "ring_rig": "rigs",
     "walk": "motion",
