@@ -11,6 +11,8 @@ import typer
 
 from calib.commands.convert import convert
 from calib.commands.show import show
+from calib.commands.solve import solve
+from calib.commands.world import world
 from triangulate.console import SETTINGS, run_app
 from triangulate.options import VersionOption
 
@@ -27,8 +29,10 @@ def _commands(version: VersionOption = False) -> None:
     """Takes what stands before a command."""
 
 
+app.command(epilog="Example: calib solve recordings/board --board board.yaml")(solve)
 app.command(epilog="Example: calib convert Calib.qca.txt rig.yaml --cameras cam01,cam02")(convert)
 app.command(epilog="Example: calib show calibration.toml --unit mm")(show)
+app.command(epilog="Example: calib world calibration --floor-frame 12 --thickness 0.005")(world)
 
 
 def main() -> NoReturn:

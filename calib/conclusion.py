@@ -32,7 +32,7 @@ class Refined:
         state: in the reference camera's frame and in units of the target's size.
         views: their points in the target's order; without weight where the frame has no pose.
         free: what was refined.
-        sigma_px: (V,) scale of the loss.
+        sigma_px: (V,) noise, the scale of the loss.
         placed: (F,) frames with a pose.
     """
 
@@ -50,7 +50,7 @@ def conclude(problem: Problem, observations: Observations, refined: Refined) -> 
     parameters, values, covariance = _parameters(problem, refined, known.covariance)
     shape = observations.points_px.shape[:3]
     error_px, in_front = residuals(state, problem.target, views)
-    squared = squared_sigmas(error_px, in_front, views, known.sigma_px)
+    squared = squared_sigmas(error_px, in_front, views, refined.sigma_px)
     compared = views.weights > 0
     size_m = problem.size_m
     points = problem.target.bowed(state.bow)
@@ -73,7 +73,7 @@ def conclude(problem: Problem, observations: Observations, refined: Refined) -> 
         residuals_px=_scattered(
             views, torch.where(compared[..., None], error_px, torch.nan), (*shape, 2), np.nan
         ),
-        sigma_px=known.sigma_px.numpy(),
+        sigma_px=refined.sigma_px.numpy(),
         reference=problem.names[problem.reference],
         parameters=parameters,
         values=values,

@@ -50,7 +50,7 @@ class Start:
     Attributes:
         state: the intrinsics; cameras at the origin, and a target pose for each of the M views.
         usable: (M,) whether the view has one.
-        sigma_px: (V,) how far its residuals spread.
+        sigma_px: (V,) standard deviation of a pixel coordinate, as the camera alone tells it.
     """
 
     state: State
@@ -130,7 +130,7 @@ def start_cameras(
             tolerance=1e-4,
         )
         guess = adjusted.state
-    sigma_px = spread_px(guess, target, alone, num_cameras)
+    sigma_px = spread_px(guess, target, alone, num_cameras) * _lost_freedom(alone, labels)
     usable &= (observed.sum(-1) >= MIN_POINTS) & (guess.world_from_target.translation[:, 2] > 0)
     return Start(guess, usable, sigma_px)
 
@@ -146,6 +146,15 @@ def spread_px(state: State, target: Target, views: Views, num_cameras: int) -> T
         medians.append(own.median() if len(own) else squared.new_tensor(1.0))
     # The median of a squared distance in the plane is 2 ln 2 sigma^2.
     return (torch.stack(medians) / 1.3863).sqrt().clamp_min(1e-7)
+
+
+def _lost_freedom(views: Views, labels: Tensor) -> Tensor:
+    """By what residuals look too small, (V,): each view took six numbers to fit, a lens its own."""
+    count = (views.weights > 0).sum(-1)
+    sums = torch.stack([2 * count, 6 * (count > 0)], dim=-1).double()
+    seen, used = sums.new_zeros(len(labels), 2).index_add_(0, views.camera, sums).unbind(-1)
+    used = used + (labels >= 0).sum(-1)
+    return (seen / (seen - used).clamp_min(1)).sqrt().clamp(1.0, 3.0)
 
 
 def _first_guess(

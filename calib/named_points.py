@@ -6,15 +6,15 @@ The file, YAML, holds the points and what is known of them:
       corner: {cam1: [812.5, 633.0], cam3: [402.1, 590.4]}  # pixels in two cameras or more
       door: {cam1: [1200.0, 640.5], cam2: [95.0, 602.2]}
       pillar: {cam2: [700.0, 655.0], cam3: [1100.0, 610.8]}
-    origin: corner      # either: the floor goes through origin, x and the points of floor;
-    x: door             # x points to this one
-    floor: [pillar]
+    origin: corner      # either: the floor goes through origin, x and the points of floor; x points
+    x: door             # to this one (without it, or without an origin, floor alone says what is
+    floor: [pillar]     # level)
     world:              # or: where points are to be, in metres
       corner: [0, 0, 0]
       door: [3.2, 0, 0]
       pillar: [0, 2.5, 0]
 
-A file with `points` alone serves `--distance corner,door=3.2`.
+A file with `points` alone serves to measure by: `--distance corner,door=3.2`, `--up foot,head`.
 """
 
 from __future__ import annotations
@@ -60,6 +60,11 @@ class NamedPoints:
     x: str | None = None
     floor: tuple[str, ...] = ()
     world_m: dict[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def settles_world(self) -> bool:
+        """Whether it says what the world is, beyond where its points are."""
+        return bool(self.floor or self.world_m)
 
 
 def load_named_points(path: str | Path) -> NamedPoints:
@@ -155,8 +160,10 @@ def _from_document(document: Any) -> NamedPoints:
     origin, x = (None if document.get(k) is None else str(document[k]) for k in ("origin", "x"))
     if world and (origin or x or floor):
         raise InputError("either 'world', or 'origin', 'x' and 'floor': not both")
-    if (origin is None) != (x is None) or bool(floor) != (origin is not None):
-        raise InputError("'origin', 'x' and 'floor' go together: give all three")
+    if (origin or x) and not floor:
+        raise InputError("'floor' is missing: a list of further points on the floor")
+    if x is not None and origin is None:
+        raise InputError("'x' needs an 'origin' to start from")
     return NamedPoints(
         clicks,
         origin,

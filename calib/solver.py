@@ -119,13 +119,13 @@ def solve(
     state, views, placed = _placed(problem, alone, found, state)
     sigma_px = alone.sigma_px
     for _ in range(3):  # poses chosen in a rough rig may have to be chosen again in a better one
-        state, sigma_px = _roughly_refined(problem, state, views, placed, sigma_px)
+        state, sigma_px = _roughly_refined(problem, alone, state, views, placed, sigma_px)
         state, changed = _doubted(problem, alone, found, state, views, sigma_px)
         if not changed:
             break
-    refined = _refined(problem, state, views, placed, sigma_px, bow=bow)
+    refined = _refined(problem, alone, state, views, placed, sigma_px, bow=bow)
     if clocks:
-        refined = _with_clocks(problem, refined, observations, bow=bow)
+        refined = _with_clocks(problem, alone, refined, observations, bow=bow)
     check_fit(problem, refined, alone)
     solution = conclude(problem, observations, refined)
     check_lenses(solution)
@@ -198,9 +198,14 @@ def _candidates(problem: Problem, alone: Start) -> Candidates:
 
 
 def _roughly_refined(
-    problem: Problem, state: State, views: Views, placed: Tensor, sigma_px: Tensor
+    problem: Problem,
+    alone: Start,
+    state: State,
+    views: Views,
+    placed: Tensor,
+    sigma_px: Tensor,
 ) -> tuple[State, Tensor]:
-    """All unknowns together, for a rough start; and how far the points spread (V,)."""
+    """All unknowns together, for a rough start; and the noise (V,)."""
     target, num_cameras = problem.target, len(problem.names)
     free = Free.of(problem.labels, torch.arange(num_cameras) != problem.reference, len(placed))
     for scale in (4.0, 1.0):
@@ -215,12 +220,15 @@ def _roughly_refined(
             max_steps=20,
             tolerance=1e-3,
         )
-        state, sigma_px = rough.state, spread_px(rough.state, target, views, num_cameras)
+        state, joint_px = rough.state, spread_px(rough.state, target, views, num_cameras)
+        count = torch.bincount(views.camera, minlength=num_cameras).double()
+        sigma_px = with_misfit(alone.sigma_px, joint_px.square() * count, count)
     return state, sigma_px
 
 
 def _refined(
     problem: Problem,
+    alone: Start,
     state: State,
     views: Views,
     placed: Tensor,
@@ -246,31 +254,46 @@ def _refined(
             tolerance=1e-9,
         )
         state = fine.state
-        sigma_px, now = inlier_sigma(state, problem, views, sigma_px)
+        sigma_px, now = inlier_noise(state, problem, alone, views, sigma_px)
         if inside is not None and bool((now == inside).all()):
             break
         inside = now
     return Refined(state, views, free, sigma_px, placed)
 
 
-def inlier_sigma(
-    state: State, problem: Problem, views: Views, sigma_px: Tensor
+def inlier_noise(
+    state: State, problem: Problem, alone: Start, views: Views, sigma_px: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Each camera's standard deviation (V,) of the points (M, N) within the cutoff."""
+    """Each camera's noise (V,), and which points (M, N) are within the cutoff."""
     error_px, in_front = residuals(state, problem.target, views)
-    num_cameras = len(sigma_px)
     weighted = error_px.square().sum(-1) * views.weights
     for _ in range(5):
         squared = squared_sigmas(error_px, in_front, views, sigma_px)
         inside = (squared < CUTOFF**2) & (views.weights > 0)
         sums = torch.stack([torch.where(inside, weighted, 0.0).sum(-1), 2.0 * inside.sum(-1)], -1)
-        total, count = sums.new_zeros(num_cameras, 2).index_add_(0, views.camera, sums).unbind(-1)
-        sigma_px = (total / count.clamp_min(1)).sqrt().clamp_min(1e-7)
+        by_camera = sums.new_zeros(len(sigma_px), 2).index_add_(0, views.camera, sums)
+        sigma_px = with_misfit(alone.sigma_px, *by_camera.unbind(-1))
     return sigma_px, inside
 
 
+def with_misfit(alone_px: Tensor, total: Tensor, count: Tensor) -> Tensor:
+    """The noise of each camera (V,) when all must agree.
+
+    What a camera shows by itself, and beyond that a misfit which all have in common. Were it each
+    camera's own, the two that happen to agree best would take the target for themselves and leave
+    the misfit to the others.
+
+    Args:
+        alone_px: (V,) noise of each camera by itself.
+        total: (V,) sum of squared residuals, pixels squared.
+        count: (V,) of how many coordinates.
+    """
+    misfit2 = (total - alone_px.square() * count).sum() / count.sum().clamp_min(1)
+    return (alone_px.square() + misfit2.clamp_min(0)).sqrt().clamp_min(1e-7)
+
+
 def _with_clocks(
-    problem: Problem, refined: Refined, observations: Observations, *, bow: bool
+    problem: Problem, alone: Start, refined: Refined, observations: Observations, *, bow: bool
 ) -> Refined:
     """Refine once more with the cameras' clocks, along the paths that the target took."""
     if observations.times_s is None:
@@ -282,6 +305,7 @@ def _with_clocks(
         views = _moving(problem, refined, observations.times_s)
         refined = _refined(
             problem,
+            alone,
             refined.state,
             views,
             refined.placed,

@@ -20,12 +20,15 @@ from calib.bundle import (
     Target,
     Views,
     columns_of,
+    jacobians,
     least_squares,
     normal_equations,
     residuals,
     squared_sigmas,
     tukey,
 )
+
+_LEAST_POINTS = 6  # of a view whose motions as a whole are looked at
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,11 @@ class Uncertainty:
 
     Attributes:
         covariance: (K, K) of the numbered parameters (`Free`).
-        sigma_px: (V,) standard deviation of a pixel coordinate, degrees of freedom considered.
+        coherence: by what the covariance is larger because the points of a view err together.
     """
 
     covariance: Tensor
-    sigma_px: Tensor
+    coherence: float
 
 
 def uncertainty(
@@ -56,7 +59,7 @@ def uncertainty(
         target: its points.
         views: what was observed.
         free: what was refined.
-        sigma_px: (V,) scale of the loss.
+        sigma_px: (V,) noise, the scale of the loss.
         prior: on the intrinsics.
     """
     squared = squared_sigmas(*residuals(state, target, views), views, sigma_px)
@@ -69,17 +72,46 @@ def uncertainty(
     covariance = pseudo_inverse(reduced)
     used = _used_freedom(state, target, robust, free, scale_px, covariance, normal.cross, inverse)
     share = (2 * counts - used).clamp_min(1) / (2 * counts).clamp_min(1)
-    return Uncertainty(
-        _rescaled(state, target, robust, free, scale_px / share.sqrt(), prior),
-        sigma_px / share.sqrt(),
-    )
+    # Where cameras share a misfit, one that fits better than most is not trusted for it.
+    usual = ((widening / share) * counts).sum() / counts.sum().clamp_min(1)
+    noise_px = torch.maximum(scale_px / share.sqrt(), sigma_px * usual.sqrt())
+    coherence = _coherence(state, target, robust, free, noise_px)
+    normal = normal_equations(state, target, robust, free, noise_px, prior, least_squares)
+    return Uncertainty(coherence * pseudo_inverse(normal.reduced()[0]), coherence)
 
 
-def _rescaled(
-    state: State, target: Target, views: Views, free: Free, sigma_px: Tensor, prior: Prior
-) -> Tensor:
-    normal = normal_equations(state, target, views, free, sigma_px, prior, least_squares)
-    return pseudo_inverse(normal.reduced()[0])
+def _coherence(state: State, target: Target, views: Views, free: Free, sigma_px: Tensor) -> float:
+    """By what the variance grows because the points of a view err together; 1 where they do not.
+
+    Where clocks, lenses or the board are not as the model has them, whole views are shifted or
+    turned, and a hundred points say no more than one. What is left in a view of the six motions of
+    its target is compared with what independent noise leaves: of k views of one target, a part of
+    1 - 1/k.
+    """
+    error_px = residuals(state, target, views)[0]
+    root = (views.weights.sqrt() / sigma_px[views.camera, None])[..., None]
+    rows = (jacobians(state, target, views)["target"] * root[..., None]).flatten(1, 2)
+    error = (error_px * root).flatten(1)[..., None]  # (M, 2N, 1)
+    used = (views.weights > 0).sum(-1) >= _LEAST_POINTS
+    sharing = torch.bincount(views.target[used], minlength=int(views.target.max()) + 1)
+    share = torch.where(used, 1 - 1 / sharing[views.target].clamp_min(1), 0.0)
+    usual = 6 * share * _power(error_px, views, sigma_px)[views.camera]
+    scale = rows.square().sum(1).clamp_min(1e-300).rsqrt()  # (M, 6)
+    unit = rows * scale[:, None]
+    pull = unit.mT @ error
+    lifted = unit.mT @ unit + 1e-9 * torch.eye(6, dtype=unit.dtype)
+    left = (pull * torch.linalg.solve(lifted, pull)).sum((-2, -1))
+    total = usual.sum()
+    return max(1.0, float(left[share > 0].sum() / total)) if float(total) > 0 else 1.0
+
+
+def _power(error_px: Tensor, views: Views, sigma_px: Tensor) -> Tensor:
+    """The variance of weighted residuals, as a part of what their weights claim, (V,)."""
+    claimed = (views.weights * sigma_px[views.camera, None].square()).sum(-1)
+    found = (views.weights.square() * error_px.square().sum(-1) / 2).sum(-1)
+    sums = torch.stack([found, claimed], dim=-1)
+    by_camera = sums.new_zeros(len(sigma_px), 2).index_add_(0, views.camera, sums)
+    return by_camera[:, 0] / by_camera[:, 1].clamp_min(1e-300)
 
 
 def _widening(

@@ -206,3 +206,23 @@ def test_wrong_use_is_refused_by_name() -> None:
     for model, count in LENS_COEFFICIENTS.items():
         with pytest.raises(ValueError, match=f"{model} lens has {count} coefficients"):
             Lens.of(model, torch.zeros(count + 1))
+
+
+@pytest.mark.parametrize("model", [*LENS_MODELS, "mixed"])
+def test_the_derivative_by_the_coefficients_is_autodiffs(model) -> None:
+    some = mixed_lens() if model == "mixed" else lens(model, 3)
+    points = plane(3)
+    points[:, 0] = 0.0  # on the axis
+    points[:, 1] = 1e-6
+
+    def bent(coefficients: Tensor) -> Tensor:
+        return Lens(some.model, coefficients).distort(points)
+
+    automatic = torch.autograd.functional.jacobian(bent, some.coefficients)
+    each = torch.arange(3)
+    expected = automatic[each, :, :, each]
+    widths = torch.tensor([LENS_COEFFICIENTS[name] for name in LENS_MODELS])[some.model]
+    has = torch.arange(8) < widths[:, None]
+    expected = torch.where(has[:, None, None], expected, 0.0)
+    found = some.coefficient_jacobian(points)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-12)

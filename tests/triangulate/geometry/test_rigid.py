@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 from kornia.geometry.linalg import transform_points
+from scipy.spatial.transform import Rotation
 
-from triangulate.geometry.rigid import Rigid
+from triangulate.geometry.rigid import Rigid, rotation_from_vector, skew
 
 BATCHES = [(), (1,), (3, 1, 2)]
 DTYPES = [torch.float32, torch.float64]
@@ -96,3 +97,26 @@ def test_gradients(points_in_view) -> None:
     translation = torch.tensor([0.1, -0.2, 0.3], dtype=torch.float64, requires_grad=True)
     points = points_in_view(2).requires_grad_()
     assert torch.autograd.gradcheck(turned, (angle, translation, points))
+
+
+@pytest.mark.parametrize("batch", [(), (1,), (3, 1, 2)])
+def test_rotation_vectors_are_scipys(batch, generator) -> None:
+    vectors = torch.randn(*batch, 3, generator=generator, dtype=torch.float64)
+    for scale in (0.0, 1e-9, 1e-3, 1.0, 3.0):
+        expected = Rotation.from_rotvec((scale * vectors).reshape(-1, 3).numpy()).as_matrix()
+        found = rotation_from_vector(scale * vectors)
+        torch.testing.assert_close(
+            found, torch.from_numpy(expected).reshape(found.shape), atol=1e-14, rtol=0
+        )
+
+
+def test_gradients_of_rotation_vectors(generator) -> None:
+    vectors = torch.randn(2, 3, generator=generator, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(rotation_from_vector, (vectors,))
+    still = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(rotation_from_vector, (still,), eps=1e-7, atol=1e-5)
+
+
+def test_skew_is_the_cross_product(generator) -> None:
+    a, b = torch.randn(2, 5, 3, generator=generator, dtype=torch.float64)
+    torch.testing.assert_close((skew(a) @ b[..., None])[..., 0], torch.linalg.cross(a, b))
