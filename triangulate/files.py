@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from triangulate.errors import DISK_FULL, InputError
@@ -49,6 +50,47 @@ def write_text(path: str | Path, text: str, remedy: str = ELSEWHERE) -> None:
     """Write a UTF-8 text file atomically (see `atomic_path`)."""
     with atomic_path(path, remedy) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_texts(texts: Mapping[Path, str], remedy: str = ELSEWHERE) -> None:
+    """Write several UTF-8 text files: all of them, or none and those of before stay.
+
+    Args:
+        texts: small files and their content.
+        remedy: what the user can do where one cannot be written.
+    """
+    before = {path: path.read_bytes() if path.is_file() else None for path in texts}
+    try:
+        with ExitStack() as stack:
+            for path, text in texts.items():
+                temporary = stack.enter_context(atomic_path(path, remedy))
+                temporary.write_text(text, encoding="utf-8", newline="\n")
+    except BaseException:
+        for path, content in before.items():
+            with suppress(OSError):
+                if content is None:
+                    path.unlink()
+                elif path.read_bytes() != content:
+                    path.write_bytes(content)
+        raise
+
+
+def cache_folder() -> Path:
+    """Where the program keeps what it can get again.
+
+    `$TRIANGULATE_CACHE`; else `triangulate` in `$XDG_CACHE_HOME`; else the place that the system
+    has for caches: `~/.cache`, `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows.
+    """
+    if own := os.environ.get("TRIANGULATE_CACHE"):
+        return Path(own).expanduser()
+    if shared := os.environ.get("XDG_CACHE_HOME"):
+        return Path(shared).expanduser() / "triangulate"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "triangulate"
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        return Path(local) / "triangulate" / "Cache"
+    return Path.home() / ".cache" / "triangulate"
 
 
 def _is_about(error: OSError, target: Path, temporary: Path) -> bool:

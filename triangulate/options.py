@@ -24,6 +24,14 @@ class Unit(StrEnum):
     m = "m"
 
 
+class Radial(StrEnum):
+    """What the radial coefficients of a Vicon file are."""
+
+    pixels = "pixels"
+    opencv = "opencv"
+    none = "none"
+
+
 UnitOption = Annotated[
     Unit | None,
     typer.Option("--unit", help="Unit of the calibration's translations, if it does not tell."),
@@ -40,6 +48,14 @@ SubjectOption = Annotated[
     str | None,
     typer.Option(
         "--subject", metavar="NAME", help="Whose cameras (Human3.6M labels: S1, S5, ...)."
+    ),
+]
+RadialOption = Annotated[
+    Radial | None,
+    typer.Option(
+        "--radial",
+        help="What a Vicon file's radial coefficients are: a correction of pixels, OpenCV's k1 k2 "
+        "k3, or none, for videos that are undistorted.",
     ),
 ]
 CamerasOption = Annotated[
@@ -115,6 +131,15 @@ FpsOption = Annotated[
     float | None,
     typer.Option(
         "--fps", metavar="RATE", help="Frames a second, where images or keypoints do not tell."
+    ),
+]
+
+SyncOption = Annotated[
+    str | None,
+    typer.Option(
+        "--sync",
+        metavar="FILE|none",
+        help="Time offsets between the cameras; by default sync.yaml in RECORDING, if it is there.",
     ),
 ]
 

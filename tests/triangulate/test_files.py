@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from triangulate.errors import InputError
-from triangulate.files import atomic_path, write_text
+from triangulate.files import atomic_path, write_text, write_texts
 
 
 def test_a_file_is_there_when_it_is_whole(tmp_path: Path) -> None:
@@ -66,3 +66,22 @@ def test_what_stands_in_the_way_is_named(tmp_path: Path) -> None:
             write_text(path, "text")
     assert (tmp_path / "file").read_text() == "mine"
     assert {p.name for p in tmp_path.iterdir()} == {"file", "folder"}
+
+
+def test_several_texts_are_there_together(tmp_path: Path) -> None:
+    first, second = tmp_path / "new" / "a.txt", tmp_path / "new" / "b.txt"
+    write_texts({first: "one", second: "two"})
+    write_texts({first: "1", second: "2"})
+    assert (first.read_text(), second.read_text()) == ("1", "2")
+    assert sorted(first.parent.iterdir()) == [first, second]
+
+
+@pytest.mark.parametrize("blocked", ["a.txt", "b.txt"])
+def test_several_texts_or_none_of_them(tmp_path: Path, blocked: str) -> None:
+    paths = {name: tmp_path / name for name in ("a.txt", "b.txt", "c.txt")}
+    paths["c.txt"].write_text("old")
+    paths[blocked].mkdir()
+    with pytest.raises(InputError, match=rf"{blocked}: cannot be written .* choose another"):
+        write_texts({path: "new" for path in paths.values()}, "choose another")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([blocked, "c.txt"])
+    assert paths["c.txt"].read_text() == "old"

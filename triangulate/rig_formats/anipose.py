@@ -11,13 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from scipy.spatial.transform import Rotation
 
-from triangulate.errors import InputError
 from triangulate.rig import Rig
-from triangulate.rig_formats import toml_cameras
-from triangulate.rig_formats.calibration import METRES, Calibration
+from triangulate.rig_formats import limits, toml_cameras
+from triangulate.rig_formats.calibration import METRES, Calibration, apart_hint
 
 HEADER = "# x_cam = R x_world + translation, in {unit}; rotation is R as a Rodrigues vector.\n\n"
 
@@ -35,7 +33,7 @@ def read(document: Mapping[str, Any]) -> Calibration:
     return Calibration(
         entries=toml_cameras.named(found),
         read=toml_cameras.read_camera,
-        unit=unit if unit in METRES else None,
+        unit=unit if isinstance(unit, str) and unit in METRES else None,
         unit_hint=_unit_hint(found, metadata),
     )
 
@@ -58,20 +56,16 @@ def text(rig: Rig) -> str:
 
 def entries(rig: Rig, unit: str, *, holds_fisheye: bool) -> list[dict[str, Any]]:
     """What a camera's table holds in the files of anipose and Pose2Sim, for each camera."""
+    limits.check_sizes_known(rig)
+    limits.check_lenses(rig, {"radtan", "fisheye"} if holds_fisheye else {"radtan"})
+    limits.check_no_skew(rig)
     arrays = rig.to_arrays()
     written = []
     for v, (name, size, lens) in enumerate(zip(rig.names, rig.sizes, rig.lens_names, strict=True)):
-        K = arrays["K"][v]
-        if size is None:
-            raise InputError(f"camera {name!r} has no image size: pass sizes= (--size)")
-        if lens == "rational" or (lens == "fisheye" and not holds_fisheye):
-            raise InputError(f"camera {name!r} has a {lens} lens, which this format cannot hold")
-        if K[0, 1] != 0:
-            raise InputError(f"camera {name!r} has skew in K, which users of this format drop")
         entry = {
             "name": name,
-            "size": list(size),
-            "matrix": K.tolist(),
+            "size": list(size or ()),
+            "matrix": arrays["K"][v].tolist(),
             "distortions": arrays["dist"][v, : 4 if lens == "fisheye" else 5].tolist(),
             "rotation": Rotation.from_matrix(arrays["rotation"][v]).as_rotvec().tolist(),
             "translation": (arrays["translation_m"][v] / METRES[unit]).tolist(),
@@ -82,15 +76,7 @@ def entries(rig: Rig, unit: str, *, holds_fisheye: bool) -> list[dict[str, Any]]
 
 def _unit_hint(found: Mapping[str, Mapping[str, Any]], metadata: Any) -> str:
     """How far the cameras stand apart, in the file's numbers: a user knows that of the room."""
-    hint = ""
-    try:
-        cameras = [toml_cameras.read_camera(table) for table in found.values()]
-        centres = np.stack([-camera.rotation.T @ camera.translation for camera in cameras])
-    except InputError:
-        return hint
-    apart = np.linalg.norm(centres[:, None] - centres[None], axis=-1).max()
-    if apart > 0:
-        hint = f"; its cameras stand up to {apart:.4g} of that unit apart"
+    hint = apart_hint(toml_cameras.read_camera, found.values())
     if isinstance(metadata, Mapping) and "charuco_square_size" in metadata:
         square = metadata["charuco_square_size"]
         hint += f", and its board's squares were given as {square} (FreeMoCap asks for mm)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,6 +147,28 @@ def size_of(entry: Mapping[str, Any], *keys: str) -> Any:
         if entry.get(key) is not None:
             return tuple(as_numbers(key, entry[key], (2,)).tolist())
     return None
+
+
+def transform_matrix(entry: Any, key: str) -> np.ndarray:
+    """A rigid transform given as 3 x 4 or 4 x 4 numbers, (4, 4)."""
+    values = numbers(entry, key, (-1, 4))
+    if len(values) not in (3, 4):
+        raise InputError(f"{key!r} must hold 4 x 4 numbers")
+    matrix = np.vstack([values[:3], [[0.0, 0.0, 0.0, 1.0]]])
+    if not np.allclose(values[3:], matrix[3]):
+        raise InputError(f"{key!r} must end in the row 0 0 0 1")
+    return matrix
+
+
+def apart_hint(read: Callable[[Any], CameraNumbers], entries: Iterable[Any]) -> str:
+    """How far the cameras stand apart, in the file's numbers: a user knows that of the room."""
+    try:
+        cameras = [read(entry) for entry in entries]
+    except InputError:
+        return ""
+    centres = np.stack([-camera.rotation.T @ camera.translation for camera in cameras])
+    apart = np.linalg.norm(centres[:, None] - centres[None], axis=-1).max()
+    return f"; its cameras stand up to {apart:.4g} of that unit apart" if apart > 0 else ""
 
 
 def _read_one(read: Callable[[Any], CameraNumbers], name: str, entry: Any) -> CameraNumbers:

@@ -12,15 +12,16 @@ from xml.etree import ElementTree
 
 from triangulate.errors import InputError
 from triangulate.rig import RIG_FORMAT
-from triangulate.rig_formats import label3d, opencv_storage
+from triangulate.rig_formats import colmap, kalibr, label3d, opencv_storage
 from triangulate.rig_formats.array_pickle import load_npy
 from triangulate.yaml_text import parse_yaml
 
-Syntax = Literal["toml", "json", "yaml", "xml", "opencv", "npy", "mat"]
+Syntax = Literal["toml", "json", "yaml", "xml", "opencv", "colmap", "npy", "mat"]
 NOT_KNOWN = (
     "no calibration this program knows; it reads rig.yaml, anipose / Pose2Sim / FreeMoCap / "
-    "caliscope TOML, OpenCV YAML, Qualisys .qca.txt, CMU Panoptic json, Human3.6M labels npy, "
-    "VoxelPose json, Label3D / DANNCE .mat"
+    "caliscope TOML, OpenCV YAML, EasyMocap intri.yml + extri.yml, Kalibr camchain.yaml, multical "
+    "json, COLMAP cameras.txt + images.txt, Qualisys .qca.txt, Vicon .xcp, CMU Panoptic json, "
+    "Human3.6M labels npy, VoxelPose json, Label3D / DANNCE .mat"
 )
 
 
@@ -71,6 +72,8 @@ def _read_text(text: str, suffix: str) -> Document:
         if '"opencv-' in text:
             return Document("opencv", opencv_storage.from_json(content))
         return Document("json", content)
+    if (model := colmap.parse(text)) is not None:
+        return Document("colmap", model)
     try:
         return Document("toml", tomllib.loads(text))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -82,7 +85,9 @@ def _read_text(text: str, suffix: str) -> Document:
         if suffix in (".yaml", ".yml"):
             raise
         content = None
-    if isinstance(content, dict) and content.get("format") == RIG_FORMAT:
+    if isinstance(content, dict) and (
+        content.get("format") == RIG_FORMAT or kalibr.matches(content)
+    ):
         return Document("yaml", content)
     raise InputError(broken_toml if suffix == ".toml" else f"is {NOT_KNOWN}")
 

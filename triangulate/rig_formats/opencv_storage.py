@@ -1,4 +1,4 @@
-"""OpenCV's FileStorage: YAML, XML or JSON with matrices in it.
+"""OpenCV's FileStorage: YAML, XML or JSON with matrices in it; matrices are written as YAML.
 
 A matrix is `rows`, `cols` (or `sizes`), `dt` (a letter, after the number of channels) and `data`.
 Read here rather than by OpenCV, whose own reader can crash on damaged files.
@@ -7,6 +7,7 @@ Read here rather than by OpenCV, whose own reader can crash on damaged files.
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
@@ -16,6 +17,7 @@ import yaml
 
 from triangulate.errors import InputError
 
+HEAD = "%YAML:1.0\n---\n"
 BROKEN = "is no valid OpenCV file; is it cut off?"
 
 
@@ -65,6 +67,19 @@ def from_xml(root: ElementTree.Element) -> dict[str, Any]:
                 }
             )
     return found
+
+
+def matrix_text(key: str, values: np.ndarray) -> str:
+    """A matrix as OpenCV's YAML has it, in whole numbers or with all digits of float64."""
+    is_whole = np.issubdtype(values.dtype, np.integer)
+    if values.ndim == 2:
+        kind, sides = "matrix", f"   rows: {values.shape[0]}\n   cols: {values.shape[1]}\n"
+    else:
+        kind, sides = "nd-matrix", f"   sizes: [ {', '.join(map(str, values.shape))} ]\n"
+    data = ", ".join(map(repr, values.ravel().tolist()))
+    lines = textwrap.fill(data, 90, subsequent_indent="       ", break_long_words=False)
+    letter = "i" if is_whole else "d"
+    return f"{key}: !!opencv-{kind}\n{sides}   dt: {letter}\n   data: [ {lines} ]\n"
 
 
 def _from_json(value: Any) -> Any:

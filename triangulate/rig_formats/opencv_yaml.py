@@ -7,17 +7,22 @@
   `image_height`) and the interactive application (`cameraMatrix`, `dist_coeffs`,
   `cameraResolution`): the lens of one camera without its place, which is no rig. Refused.
 
-Coefficients stand in OpenCV's order: k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 taux tauy.
+Coefficients stand in OpenCV's order: k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 taux tauy. What is written
+is the multi-camera sample's file, as YAML.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from triangulate.errors import InputError
+from triangulate.rig import Rig
+from triangulate.rig_formats import limits
 from triangulate.rig_formats.calibration import (
     Calibration,
     CameraNumbers,
@@ -26,6 +31,7 @@ from triangulate.rig_formats.calibration import (
     rotation_matrix,
     size_of,
 )
+from triangulate.rig_formats.opencv_storage import HEAD, matrix_text
 
 
 def read(storage: Mapping[str, Any]) -> Calibration:
@@ -41,6 +47,37 @@ def read(storage: Mapping[str, Any]) -> Calibration:
         "is an OpenCV file without the keys of a rig (rvecs, Ts, Ks, distortions, cam_ids); it "
         f"has {', '.join(list(storage)[:10]) or 'none'}"
     )
+
+
+def text(rig: Rig) -> str:
+    """The content of a file in YAML, in metres, which it tells.
+
+    Raises:
+        InputError: where the format cannot hold the rig: a name has a comma or ends in spaces, an
+            image size is missing, or K has skew (OpenCV's projection drops it).
+    """
+    for name in rig.names:
+        if "," in name or name != name.strip() or not name.isprintable():
+            raise InputError(
+                f"camera {name!r}: the names stand in one text with commas between them: rename it "
+                "without commas, control characters, or spaces at the ends"
+            )
+    limits.check_sizes_known(rig)
+    limits.check_no_skew(rig)
+    arrays = rig.to_arrays()
+    rvecs = Rotation.from_matrix(arrays["rotation"]).as_rotvec()
+    is_fisheye = np.array([[lens == "fisheye"] for lens in rig.lens_names], dtype=np.int32)
+    matrices = {
+        "Ks": arrays["K"],
+        "distortions": arrays["dist"][:, None],
+        "rvecs": rvecs[:, :, None],
+        "Ts": arrays["translation_m"][:, :, None],
+        "image_sizes": np.array(arrays["sizes"], dtype=np.int32),
+        "is_fisheye": is_fisheye,
+    }
+    names = f"cam_ids: {json.dumps(','.join(rig.names), ensure_ascii=False)}\n"
+    written = [matrix_text(key, matrix) for key, matrix in matrices.items()]
+    return "".join([HEAD, names, 'unit: "m"\n', *written])
 
 
 def _read_many(storage: Mapping[str, Any]) -> Calibration:
@@ -59,7 +96,8 @@ def _read_many(storage: Mapping[str, Any]) -> Calibration:
         for v, name in enumerate(_names(storage, count))
     ]
     note = "translations read as m, as OpenCV's multi-camera sample takes its pattern's size"
-    return Calibration(entries, _read_camera, unit="m", notes=(note,))
+    notes = () if storage.get("unit") == "m" else (note,)
+    return Calibration(entries, _read_camera, unit="m", notes=notes)
 
 
 def _rows(storage: Mapping[str, Any], key: str, count: int) -> np.ndarray | None:

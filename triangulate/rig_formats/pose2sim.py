@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from triangulate.errors import InputError
 from triangulate.rig import Rig
-from triangulate.rig_formats import anipose, toml_cameras
+from triangulate.rig_formats import anipose, limits, toml_cameras
 from triangulate.rig_formats.calibration import Calibration
 
 
@@ -37,13 +36,9 @@ def text(rig: Rig) -> str:
         InputError: where the format cannot hold the rig: an image size is missing, a lens is not
             radtan or has k3, or K has skew.
     """
+    limits.check_no_k3(rig, "Pose2Sim")
     tables = []
     for entry in anipose.entries(rig, "m", holds_fisheye=False):
-        if entry["distortions"][4] != 0:
-            raise InputError(
-                f"camera {entry['name']!r} has a third radial coefficient, which Pose2Sim files "
-                "cannot hold"
-            )
         entry |= {
             "size": [float(side) for side in entry["size"]],
             "distortions": entry["distortions"][:4],

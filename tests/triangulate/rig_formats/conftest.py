@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -43,6 +44,17 @@ class Truth:
         """The same rig with these coefficients, a little different in each camera."""
         rows = np.array(dist) * np.array([[1.0], [0.9], [1.1]])
         return replace(self, dist=rows, is_fisheye=is_fisheye)
+
+    def named(self, *names: str) -> Truth:
+        """The same rig under other names."""
+        return replace(self, names=names)
+
+    def rig(self, **change: Any) -> Rig:
+        """The truth as a rig, with other arguments of `Rig.from_arrays` where told."""
+        lens = "fisheye" if self.is_fisheye else "radtan" if self.dist.shape[1] < 6 else "rational"
+        arrays = {"K": self.K, "dist": self.dist, "rotation": self.rotation, "lens": lens}
+        arrays |= {"translation_m": self.t, "names": self.names, "sizes": self.sizes}
+        return Rig.from_arrays(**arrays | change)
 
     def pixels(self) -> np.ndarray:
         """(V, N, 2), by OpenCV."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from triangulate.errors import InputError
-from triangulate.rig_formats import load_rig
+from triangulate.rig_formats import load_rig, save_rig
 
 
 def write_storage(path, **values):
@@ -82,8 +82,8 @@ def test_the_lens_of_one_camera_is_no_rig(tmp_path, text):
 
 
 def test_other_storages_are_refused_with_what_they_hold(tmp_path):
-    path = write_storage(tmp_path / "intri.yml", names=["01"], K_01=np.eye(3))
-    with pytest.raises(InputError, match=r"without the keys of a rig .*names, K_01"):
+    path = write_storage(tmp_path / "pose.yml", names=["01"], H=np.eye(3))
+    with pytest.raises(InputError, match=r"without the keys of a rig .*names, H"):
         load_rig(path)
 
 
@@ -94,3 +94,48 @@ def test_broken_storages(truth, tmp_path):
     path.write_text(path.read_text()[:700])
     with pytest.raises(InputError, match=r"c\.yml: "):
         load_rig(path)
+
+
+# --- Writing --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dist", "is_fisheye"),
+    [
+        ([-0.21, 0.05, 1e-3, -2e-3, 0.01], False),
+        ([-0.2, 0.05, 1e-3, -2e-3, 0.01, 0.02, -0.01, 0.004], False),
+        ([0.08, -0.03, 0.01, -0.002], True),
+    ],
+)
+def test_writes_what_it_and_opencv_read(truth, tmp_path, dist, is_fisheye):
+    truth = truth.with_lens(dist, is_fisheye=is_fisheye).named("left", "top cam", "ünï.3")
+    save_rig(truth.rig(), tmp_path / "cameras.yml", format="opencv")
+    rig = load_rig(tmp_path / "cameras.yml")
+    truth.check(rig)
+    assert rig.sizes == ((640, 480), (1080, 1920), (640, 480))
+    assert rig.notes == ()  # the file tells its unit
+    storage = cv2.FileStorage(str(tmp_path / "cameras.yml"), cv2.FILE_STORAGE_READ)
+    for key, expected in sample_values(truth).items():
+        if key in ("cam_ids", "pattern_points", "image_names"):
+            continue
+        found = storage.getNode(key).mat().reshape(3, -1)
+        np.testing.assert_allclose(found, np.reshape(expected, (3, -1)), rtol=1e-12, atol=1e-12)
+    assert storage.getNode("cam_ids").string() == "left,top cam,ünï.3"
+
+
+def test_mixed_lenses_survive(truth, tmp_path):
+    fisheye = truth.with_lens([0.08, -0.03, 0.01, -0.002], is_fisheye=True)
+    dist = truth.dist.copy()
+    dist[1] = [*fisheye.dist[1], 0]
+    rig = truth.rig(dist=dist, lens=["radtan", "fisheye", "radtan"])
+    save_rig(rig, tmp_path / "c.yml", format="opencv")
+    again = load_rig(tmp_path / "c.yml")
+    assert again.lens_names == ["radtan", "fisheye", "radtan"]
+    np.testing.assert_array_equal(again.cameras.lens.coefficients, rig.cameras.lens.coefficients)
+
+
+@pytest.mark.parametrize("name", ["a,b", " a", "a\tb"])
+def test_names_that_the_text_of_names_cannot_hold(truth, tmp_path, name):
+    with pytest.raises(InputError, match=r"camera .*commas"):
+        save_rig(truth.named(name, "b", "c").rig(), tmp_path / "c.yml", format="opencv")
+    assert not (tmp_path / "c.yml").exists()

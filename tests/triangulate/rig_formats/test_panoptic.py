@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from triangulate.errors import InputError
-from triangulate.rig_formats import load_rig
+from triangulate.rig_formats import load_rig, save_rig
 
 
 @pytest.fixture
@@ -66,3 +67,36 @@ def test_broken_cameras(document, tmp_path, change, said):
     with pytest.raises(InputError) as refused:
         load_rig(path)
     assert said in str(refused.value)
+
+
+# --- Writing --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("up_axis", ["-y", "z", None])
+def test_writes_what_it_reads(truth, tmp_path, up_axis):
+    rig = truth.rig(up_axis=up_axis)
+    save_rig(rig, tmp_path / "calibration.json", format="panoptic")
+    again = load_rig(tmp_path / "calibration.json")
+    truth.check(again)
+    assert (again.sizes, again.up_axis, again.notes) == (rig.sizes, up_axis, ())
+
+
+def test_writes_centimetres_in_the_layout_that_others_read(truth, document, tmp_path):
+    path = tmp_path / "calibration.json"
+    save_rig(truth.named("00_03", "00_16", "17_02").rig(), path, format="panoptic")
+    written = json.loads(path.read_text())["cameras"]
+    assert [(camera["panel"], camera["node"]) for camera in written] == [(0, 3), (0, 16), (17, 2)]
+    for found, expected in zip(written, document["cameras"], strict=True):
+        assert found.keys() == expected.keys()
+        for key in ("K", "R", "t", "distCoef"):
+            assert np.shape(found[key]) == np.shape(expected[key])
+            np.testing.assert_allclose(found[key], expected[key], rtol=1e-12)
+    save_rig(truth.named("00_03", "00_03b", "c").rig(), path, format="panoptic")
+    assert [camera["node"] for camera in json.loads(path.read_text())["cameras"]] == [1, 2, 3]
+
+
+def test_an_up_axis_that_is_none(document, tmp_path):
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps(document | {"up_axis": "north"}))
+    with pytest.raises(InputError, match="up axis must be one of"):
+        load_rig(path)
