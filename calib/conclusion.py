@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,7 +84,7 @@ def conclude(problem: Problem, observations: Observations, refined: Refined) -> 
     )
 
 
-def with_findings(solution: Solution, findings: list[Finding]) -> Solution:
+def with_findings(solution: Solution, findings: Sequence[Finding]) -> Solution:
     """The solution, with what is suspicious about it."""
     return replace(solution, findings=tuple(findings))
 
@@ -93,13 +94,12 @@ def _parameters(
 ) -> tuple[tuple[tuple[str, str], ...], np.ndarray, np.ndarray]:
     """Names, values and covariance of all cameras' parameters in pixels, radians and metres."""
     state, free = refined.state, refined.free
-    assert_cameras = free.cameras
-    if assert_cameras is None:
+    if free.cameras is None:
         raise ValueError("the cameras' poses were eliminated: they have no covariance")
     by_own = output_jacobian(state)  # (V, 18, 18)
     unit = torch.ones(18, dtype=by_own.dtype)
     unit[15:] = problem.size_m
-    numbers = torch.cat([free.intrinsics, assert_cameras], dim=-1)  # (V, 18)
+    numbers = torch.cat([free.intrinsics, free.cameras], dim=-1)  # (V, 18)
     count = len(covariance)
     rows = by_own.new_zeros(len(numbers), 18, count + 1)
     at = torch.where(numbers < 0, count, numbers)[:, None].expand(-1, 18, -1)

@@ -25,6 +25,7 @@ _WEAK_FRAMES = 5
 _LOOSE_FOCAL = 0.01
 _MANY_REJECTED = 0.05
 _WORSE_TOGETHER = 1.5
+_LEAST_DISAGREEMENT_PX = 0.1
 
 
 @dataclass(frozen=True)
@@ -205,15 +206,17 @@ def together_findings(
     sums = torch.stack([2.0 * counts, 6.0 * (counts > 0)], dim=-1).to(alone_px)
     numbers, used = sums.new_zeros(len(names), 2).index_add_(0, views.camera, sums).unbind(-1)
     alone_px = alone_px * (numbers / (numbers - used).clamp_min(1)).sqrt()
-    for name, alone, together in zip(names, alone_px.tolist(), together_px.tolist(), strict=True):
-        if together > _WORSE_TOGETHER * alone and together > 0.1:
-            yield Finding(
-                "disagreement",
-                f"camera {name!r} fits the board to {alone:.2f} px by itself, but to "
-                f"{together:.2f} px together with the others: are the cameras synchronized, and "
-                "did none move?",
-                name,
-            )
+    worse = np.flatnonzero(
+        (together_px > (_WORSE_TOGETHER * alone_px).clamp_min(_LEAST_DISAGREEMENT_PX)).numpy()
+    )
+    if len(worse):
+        told = ", ".join(f"{names[v]!r} {alone_px[v]:.2f} / {together_px[v]:.2f} px" for v in worse)
+        yield Finding(
+            "disagreement",
+            f"cameras fit the board worse together than by themselves ({told}): are they "
+            "synchronized, and did none move?",
+            names[worse[0]] if len(worse) == 1 else None,
+        )
 
 
 def lens_findings(

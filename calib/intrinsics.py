@@ -178,12 +178,11 @@ def _first_guess(
         poses = _put(poses, plain, _of_grid(found, intrinsics, some.camera, grid, state))
     if bool((bent := is_fisheye & ~known[views.camera]).any()):
         some = _some(views, bent)
-        found = [_lens_poses(state, some, plane, generator, g) for g in _FISHEYE_GRID]
-        agrees[bent] = found[len(found) // 2][1] | observed[bent]
-        only = [pose for pose, _ in found]
-        grid = _FISHEYE_GRID
-        intrinsics = _best_focal(intrinsics, state, some, plane, agrees[bent], only, grid)
-        poses = _put(poses, bent, _of_grid(only, intrinsics, some.camera, grid, state))
+        tried = [_lens_poses(state, some, plane, generator, part) for part in _FISHEYE_GRID]
+        agrees[bent] = tried[len(tried) // 2][1] | observed[bent]
+        found, grid = [pose for pose, _ in tried], _FISHEYE_GRID
+        intrinsics = _best_focal(intrinsics, state, some, plane, agrees[bent], found, grid)
+        poses = _put(poses, bent, _of_grid(found, intrinsics, some.camera, grid, state))
     if bool((given := known[views.camera]).any()):
         some = _some(views, given)
         pose, agrees[given] = _lens_poses(state, some, plane, generator, None)

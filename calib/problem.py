@@ -125,6 +125,30 @@ def pose_problem(
     )
 
 
+def solver_settings(
+    *,
+    lens: LensChoice,
+    share: Share | None,
+    fix: Fix | None,
+    bow: bool,
+    clocks: bool,
+    seed: int,
+) -> dict[str, Any]:
+    """Arguments of `calib.solver.solve` as JSON holds them, to solve again in the same way."""
+    if isinstance(fix, Mapping):
+        fixed: Any = {name: _words(words) for name, words in fix.items()}
+    else:
+        fixed = None if fix is None else _words(fix)
+    return {
+        "lens": lens if isinstance(lens, str) else dict(lens),
+        "share": share if share is None or isinstance(share, str) else [list(g) for g in share],
+        "fix": fixed,
+        "bow": bow,
+        "clocks": clocks,
+        "seed": seed,
+    }
+
+
 def target_points(target: Any, count: int) -> tuple[np.ndarray, Tensor]:
     """The target's points (N, 3) and its symmetries (S, N), from a target or an array."""
     points = np.asarray(getattr(target, "points_m", target), dtype=np.float64)

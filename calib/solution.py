@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +57,7 @@ class Solution:
             asked for.
         findings: what is suspicious.
         notes: what was assumed, for people.
+        settings: what was asked of the solver, by its arguments' names, as JSON holds it.
     """
 
     rig: Rig
@@ -73,6 +75,7 @@ class Solution:
     late_s: np.ndarray
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def inliers(self) -> np.ndarray:
@@ -121,6 +124,7 @@ class Solution:
             "parameters": self.parameters,
             "findings": [[f.code, f.text, f.camera] for f in self.findings],
             "notes": self.notes,
+            "settings": dict(self.settings),
         }
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {name: getattr(self.observations, name) for name in ("points_px", "frames")}
@@ -170,6 +174,7 @@ def load_solution(folder: str | Path) -> Solution:
             parameters=tuple((camera, name) for camera, name in header["parameters"]),
             findings=tuple(Finding(*finding) for finding in header["findings"]),
             notes=tuple(header["notes"]),
+            settings=header.get("settings", {}),
             **{name: arrays[name] for name in _ARRAYS},
         )
     except (KeyError, TypeError, ValueError) as error:

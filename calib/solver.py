@@ -20,7 +20,6 @@ from torch import Tensor
 from calib.bundle import Free, State, Views, adjust, cauchy, residuals, squared_sigmas, tukey
 from calib.conclusion import CUTOFF, Refined, conclude, with_findings
 from calib.findings import (
-    Finding,
     image_velocities,
     lens_findings,
     link_findings,
@@ -44,9 +43,9 @@ from calib.graph import (
 from calib.intrinsics import Start, spread_px, start_cameras
 from calib.observations import Observations
 from calib.poses import refine_poses
-from calib.problem import Fix, LensChoice, Problem, Share, pose_problem
+from calib.problem import Fix, LensChoice, Problem, Share, pose_problem, solver_settings
 from calib.refusals import check_fit, check_lenses, check_seen, check_usable
-from calib.solution import Solution
+from calib.solution import Finding, Solution
 from triangulate.errors import InputError
 from triangulate.geometry.homography import mirrored_pose
 from triangulate.geometry.threads import one_thread
@@ -129,6 +128,11 @@ def solve(
     check_fit(problem, refined, alone)
     solution = conclude(problem, observations, refined)
     check_lenses(solution)
+    held = intrinsics is not None and start is None and fix is None
+    asked = solver_settings(
+        lens=lens, share=share, fix="intrinsics" if held else fix, bow=bow, clocks=clocks, seed=seed
+    )
+    solution = replace(solution, settings=asked)
     return with_findings(solution, _findings(problem, refined, alone, solution))
 
 
@@ -142,6 +146,8 @@ def _first_rig(
         given = state.cam_from_world
         world_from_reference = given[problem.reference].inverse().map(lambda tensor: tensor[None])
         return replace(state, cam_from_world=given @ world_from_reference)
+    if len(problem.names) == 1:
+        return state
     some = Candidates(found.cam_from_target[usable], found.trust[usable])
     quality = (views.weights[usable] > 0).sum(-1).double()
     links = link_cameras(some, views.camera[usable], views.target[usable], quality, generator)

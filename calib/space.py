@@ -17,6 +17,7 @@ from triangulate.geometry.rigid import Rigid, skew
 
 if TYPE_CHECKING:
     from calib.solution import Solution
+    from triangulate.rig import Rig
 
 _MOST_ANCHORS = 400  # points of the target that fix the frame of comparison
 
@@ -126,7 +127,7 @@ COLUMN_NAMES = (
 )
 
 
-def _slot(rig, v: int, name: str) -> int:
+def _slot(rig: Rig, v: int, name: str) -> int:
     return 4 + COEFFICIENT_NAMES[rig.lens_names[v]].index(name)
 
 

@@ -77,7 +77,8 @@ def solve(
         typer.Option(
             "--intrinsics-from",
             metavar="RIG",
-            help="Take the lenses from this calibration, and hold them (unless --fix is given).",
+            help="Take the lenses from this calibration (or the folder of --each-alone), and hold "
+            "them unless --fix is given.",
         ),
     ] = None,
     start: Annotated[
@@ -115,6 +116,14 @@ def solve(
     points: PointsOption = None,
     up: UpOption = None,
     distance: DistanceOption = None,
+    each_alone: Annotated[
+        bool,
+        typer.Option(
+            "--each-alone",
+            help="Find each camera's lens by itself, into FOLDER/CAMERA; the cameras need not have "
+            "been filmed together.",
+        ),
+    ] = False,
     bow: Annotated[bool, typer.Option("--bow", help="Let the board be bent.")] = False,
     clocks: Annotated[
         bool, typer.Option("--clocks", help="Estimate how late each camera is (a moving board).")
@@ -128,6 +137,7 @@ def solve(
     read) into FOLDER. Where RECORDING holds no observations.npz, the board is looked for first.
     """
     with uninterrupted():
+        from calib.lenses import load_lenses, save_alone, solve_alone
         from calib.solver import solve as solve_rig
         from calib.targets import load_target
         from calib.world_choice import settled
@@ -139,19 +149,25 @@ def solve(
         raise UsageError(f"--out {out}: is a file; name a folder")
     target = load_target(board or _board_near(source))
     observations = _observed(source, target, parse_names(cameras))
+    options: dict[str, Any] = {"lens": lenses, "share": shared, "fix": fixed, "bow": bow, "seed": seed}
+    if intrinsics_from is not None:
+        options["intrinsics"] = load_lenses(intrinsics_from)
+    if each_alone:
+        if start or reference or clocks or choice.ways or choice.distance:
+            raise UsageError("--each-alone finds lenses: it has no world, and no clocks")
+        with waiting("finding the lenses"):
+            solutions = solve_alone(observations, target, **options)
+        save_alone(solutions, out)
+        _report_alone(solutions, out, as_json=as_json)
+        return
     with waiting("finding the cameras"):
         solution = solve_rig(
             observations,
             target,
-            lens=lenses,
-            intrinsics=None if intrinsics_from is None else load_rig(intrinsics_from),
             start=None if start is None else load_rig(start),
-            share=shared,
-            fix=fixed,
             reference=reference,
-            bow=bow,
             clocks=clocks,
-            seed=seed,
+            **options,
         )
     if choice.ways or choice.distance is not None:
         solution = settled(solution, choice)
@@ -194,9 +210,7 @@ def parse_lenses(texts: list[str] | None) -> str | dict[str, str]:
     words = [*for_all, *(word for words in by_name.values() for word in words)]
     known = [name.value for name in LensName]
     if wrong := [word for word in words if word not in known]:
-        raise typer.BadParameter(
-            f"{wrong[0]!r} is none of {', '.join(known)}", param_hint="--lens"
-        )
+        raise typer.BadParameter(f"{wrong[0]!r} is none of {', '.join(known)}", param_hint="--lens")
     if len(for_all) > 1 or (for_all and by_name):
         raise typer.BadParameter("either one lens for all, or NAME=LENS", param_hint="--lens")
     return for_all[0] if for_all else {name: words[-1] for name, words in by_name.items()}
@@ -246,7 +260,8 @@ def summary(solution: Solution) -> dict[str, Any]:
     """What `calib solve` prints, as JSON holds it."""
     import numpy as np
 
-    known = dict(zip(solution.parameters, zip(solution.values, solution.sigmas, strict=True)))
+    found = zip(solution.values, solution.sigmas, strict=True)
+    known = dict(zip(solution.parameters, found, strict=True))
     compared = ~np.isnan(solution.residuals_px[..., 0])
     length_px = np.linalg.norm(solution.residuals_px, axis=-1)
     centre_m = solution.rig.cameras.centre_world.numpy() + 0.0
@@ -325,6 +340,20 @@ def _report(solution: Solution, out: Path, *, as_json: bool) -> None:
     for finding in solution.findings:
         typer.echo(f"warning: {finding.text}", err=True)
     typer.echo(f"wrote {out / 'rig.yaml'} and {out / 'solution.npz'}")
+
+
+def _report_alone(solutions: dict[str, Solution], out: Path, *, as_json: bool) -> None:
+    told = {name: summary(solution) for name, solution in solutions.items()}
+    if as_json:
+        print_json(told)
+        return
+    columns = ["camera", "lens", "frames", "points", "left out", "error (px)", "focal (px)"]
+    rows = [_cells(one["cameras"][0])[: len(columns)] for one in told.values()]
+    print_table("Lenses", columns, rows, texts=["lens"])
+    for solution in solutions.values():
+        for finding in solution.findings:
+            typer.echo(f"warning: {finding.text}", err=True)
+    typer.echo(f"wrote {out}: use it with --intrinsics-from {out}")
 
 
 def _cells(camera: dict[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from triangulate.synthetic.draws import seeded
 def test_true_errors_are_as_large_as_predicted(filmed, true_values) -> None:
     sigmas = []
     for seed in range(100):
-        made = filmed(1000 + seed, 4, 30)
+        made = filmed(1000 + seed, 4, 40)
         solution = calib.solve(made.observations, made.scene.target_m)
         off = solution.values - true_values(solution, made.rig)
         assert (solution.sigmas > 0).all()
