@@ -12,7 +12,7 @@ leaves a small dense system. All Jacobians are closed forms, checked against aut
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -30,6 +30,9 @@ NUM_INTRINSICS = 4 + MAX_COEFFICIENTS
 
 TUKEY_WIDTH = 4.685
 """Sigmas beyond which an observation has no weight."""
+
+FAMILIES = ("intrinsics", "camera", "target", "bow", "late_s")
+"""What the predicted pixels depend on."""
 
 Loss = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From squared residuals in sigmas to their cost and their weight (its derivative)."""
@@ -378,7 +381,9 @@ def total_cost(
     return 0.5 * float(cost + off.sum())
 
 
-def jacobians(state: State, target: Target, views: Views) -> dict[str, Tensor]:
+def jacobians(
+    state: State, target: Target, views: Views, families: Sequence[str] = FAMILIES
+) -> dict[str, Tensor]:
     """Closed-form derivatives of the predicted pixels.
 
     Returns:
@@ -387,26 +392,32 @@ def jacobians(state: State, target: Target, views: Views) -> dict[str, Tensor]:
     """
     camera = state.cameras()[views.camera]
     world_from_target = state.world_from_target[views.target]
-    points = target.bowed(state.bow)
-    arms_world = points @ world_from_target.rotation.mT  # what a turn of the target moves
+    arms_world = target.bowed(state.bow) @ world_from_target.rotation.mT  # what a turn moves
     points_world = arms_world + world_from_target.translation[:, None]
     arms_cam = points_world @ camera.cam_from_world.rotation.mT
     points_cam, _ = _before(arms_cam + camera.cam_from_world.translation[:, None])
     _, by_point_cam, _ = _at_origin(camera).project_with_jacobian(points_cam)
     by_point_world = by_point_cam @ camera.cam_from_world.rotation[:, None]
-    by_camera = torch.cat([-by_point_cam @ skew(arms_cam), by_point_cam], dim=-1)
-    by_target = torch.cat([-by_point_world @ skew(arms_world), by_point_world], dim=-1)
-    by_bow = by_point_world @ (world_from_target.rotation[:, None] @ target.bow_shape)
-
-    points_n = points_cam[..., :2] / points_cam[..., 2:]
-    velocity = torch.zeros_like(points_n) if views.velocity_px is None else views.velocity_px
-    return {
-        "intrinsics": _by_intrinsics(state, camera, points_n, views.camera),
-        "camera": by_camera,
-        "target": by_target,
-        "bow": by_bow,
-        "late_s": velocity[..., None],
-    }
+    found: dict[str, Tensor] = {}
+    for family in families:
+        match family:
+            case "intrinsics":
+                points_n = points_cam[..., :2] / points_cam[..., 2:]
+                found[family] = _by_intrinsics(state, camera, points_n, views.camera)
+            case "camera":
+                turn = -by_point_cam @ skew(arms_cam)
+                found[family] = torch.cat([turn, by_point_cam], dim=-1)
+            case "target":
+                turn = -by_point_world @ skew(arms_world)
+                found[family] = torch.cat([turn, by_point_world], dim=-1)
+            case "bow":
+                shape_world = world_from_target.rotation[:, None] @ target.bow_shape
+                found[family] = by_point_world @ shape_world
+            case "late_s":
+                still = torch.zeros_like(views.points_px)
+                velocity = still if views.velocity_px is None else views.velocity_px
+                found[family] = velocity[..., None]
+    return found
 
 
 def _by_intrinsics(state: State, camera: Camera, points_n: Tensor, which: Tensor) -> Tensor:
@@ -482,31 +493,29 @@ def _turned(pose: Rigid, step: Tensor) -> Rigid:
 
 def columns_of(state: State, target: Target, views: Views, free: Free) -> Columns:
     """The Jacobian's columns of what is refined; those that nobody refines are left out."""
-    found = jacobians(state, target, views)
-    pieces, numbers = [], []
-
-    def keep(columns: Tensor, numbered: Tensor) -> None:
-        active = (numbered >= 0).any(0)
-        pieces.append(columns[..., active])
-        numbers.append(numbered[:, active])
-
-    keep(found["intrinsics"], free.intrinsics[views.camera])
-    keep(found["bow"], free.bow.expand(len(views.camera), -1))
-    keep(found["late_s"], free.late_s[views.camera][:, None])
+    each = len(views.camera)
+    numbers = {
+        "intrinsics": free.intrinsics[views.camera],
+        "bow": free.bow.expand(each, -1),
+        "late_s": free.late_s[views.camera][:, None],
+    }
     if free.cameras is not None:
-        keep(found["camera"], free.cameras[views.camera])
-        eliminated, poses = found["target"], views.target
-        num_poses = len(state.world_from_target.translation)
+        numbers["camera"] = free.cameras[views.camera]
+        apart, poses, num_poses = "target", views.target, len(state.world_from_target.translation)
     elif free.targets is not None:
-        keep(found["target"], free.targets[views.target])
-        eliminated, poses = found["camera"], views.camera
-        num_poses = len(state.cam_from_world.translation)
+        numbers["target"] = free.targets[views.target]
+        apart, poses, num_poses = "camera", views.camera, len(state.cam_from_world.translation)
     else:
         raise ValueError("one family of poses must be numbered")
+    kept = [family for family, numbered in numbers.items() if bool((numbered >= 0).any())]
+    found = jacobians(state, target, views, [*kept, apart])
+    active = {family: (numbers[family] >= 0).any(0) for family in kept}
+    nothing = views.points_px.new_zeros(each, views.points_px.shape[1], 2, 0)
+    none = torch.zeros(each, 0, dtype=torch.int64)
     return Columns(
-        kept=torch.cat(pieces, dim=-1),
-        numbers=torch.cat(numbers, dim=-1),
-        eliminated=eliminated[..., free.first_column :],
+        kept=torch.cat([nothing, *(found[f][..., active[f]] for f in kept)], dim=-1),
+        numbers=torch.cat([none, *(numbers[f][:, active[f]] for f in kept)], dim=-1),
+        eliminated=found[apart][..., free.first_column :],
         poses=poses,
         num_poses=num_poses,
     )

@@ -178,9 +178,8 @@ def _first_guess(
         poses = _put(poses, plain, _of_grid(found, intrinsics, some.camera, grid, state))
     if bool((bent := is_fisheye & ~known[views.camera]).any()):
         some = _some(views, bent)
-        tried = [_lens_poses(state, some, plane, generator, part) for part in _FISHEYE_GRID]
-        agrees[bent] = tried[len(tried) // 2][1] | observed[bent]
-        found, grid = [pose for pose, _ in tried], _FISHEYE_GRID
+        grid, agrees[bent] = _FISHEYE_GRID, observed[bent]  # at a wrong focal length few agree
+        found = [_lens_poses(state, some, plane, generator, part)[0] for part in grid]
         intrinsics = _best_focal(intrinsics, state, some, plane, agrees[bent], found, grid)
         poses = _put(poses, bent, _of_grid(found, intrinsics, some.camera, grid, state))
     if bool((given := known[views.camera]).any()):

@@ -107,7 +107,7 @@ def _by_parameters(solution: Solution, points_world: Tensor) -> Tensor:
         every,
         torch.zeros_like(every),
     )
-    found = jacobians(state, Target.of(points), views)
+    found = jacobians(state, Target.of(points), views, ["intrinsics", "camera"])
     own = (
         torch.cat([found["intrinsics"], found["camera"]], dim=-1)
         @ torch.linalg.inv(output_jacobian(state))[:, None]

@@ -90,7 +90,7 @@ def _coherence(state: State, target: Target, views: Views, free: Free, sigma_px:
     """
     error_px = residuals(state, target, views)[0]
     root = (views.weights.sqrt() / sigma_px[views.camera, None])[..., None]
-    rows = (jacobians(state, target, views)["target"] * root[..., None]).flatten(1, 2)
+    rows = (jacobians(state, target, views, ["target"])["target"] * root[..., None]).flatten(1, 2)
     error = (error_px * root).flatten(1)[..., None]  # (M, 2N, 1)
     used = (views.weights > 0).sum(-1) >= _LEAST_POINTS
     sharing = torch.bincount(views.target[used], minlength=int(views.target.max()) + 1)

@@ -149,7 +149,8 @@ def solve(
         raise UsageError(f"--out {out}: is a file; name a folder")
     target = load_target(board or _board_near(source))
     observations = _observed(source, target, parse_names(cameras))
-    options: dict[str, Any] = {"lens": lenses, "share": shared, "fix": fixed, "bow": bow, "seed": seed}
+    options: dict[str, Any] = {"lens": lenses, "share": shared, "fix": fixed}
+    options |= {"bow": bow, "seed": seed}
     if intrinsics_from is not None:
         options["intrinsics"] = load_lenses(intrinsics_from)
     if each_alone:
