@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from calib.bundle import Free, State, Views, residuals, squared_sigmas
+from calib.bundle import State, Views, residuals, squared_sigmas
+from calib.choices import COEFFICIENT_NAMES
+from calib.noise import CUTOFF
 from calib.observations import Observations
-from calib.problem import COEFFICIENT_NAMES, Problem
+from calib.problem import Problem
+from calib.refinement import Refined
 from calib.solution import Finding, Solution
 from calib.space import output_jacobian, rotation_vector
 from calib.uncertainty import uncertainty
@@ -19,29 +22,7 @@ from triangulate.geometry.lens import LENS_COEFFICIENTS, LENS_MODELS
 from triangulate.geometry.rigid import Rigid
 from triangulate.rig import Rig
 
-CUTOFF = 4.5
-"""Points farther off than so many sigmas are outliers; of good ones that is 1 in 25,000."""
-
 _POSE_NAMES = ("rx", "ry", "rz", "tx", "ty", "tz")
-
-
-@dataclass(frozen=True)
-class Refined:
-    """The minimum of the cost.
-
-    Attributes:
-        state: in the reference camera's frame and in units of the target's size.
-        views: their points in the target's order; without weight where the frame has no pose.
-        free: what was refined.
-        sigma_px: (V,) noise, the scale of the loss.
-        placed: (F,) frames with a pose.
-    """
-
-    state: State
-    views: Views
-    free: Free
-    sigma_px: Tensor
-    placed: Tensor
 
 
 def conclude(problem: Problem, observations: Observations, refined: Refined) -> Solution:

@@ -9,15 +9,14 @@ frames share is right. Such pairs form a graph, and a rig follows from its stron
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.sparse import coo_array, csgraph
 from torch import Tensor
 
-from calib.bundle import State, Target, Views, cauchy
-from calib.poses import pose_costs, refine_poses
+from calib.groups import all_pairs_within, rank_within
 from triangulate.geometry.rigid import Rigid
 from triangulate.geometry.similarity import align
 
@@ -27,7 +26,6 @@ MOST_FRAMES = 24
 _ANGLE_RAD = 0.06  # within which two proposals agree, and the part of the distance likewise
 _DISTANCE = 0.06
 _DOUBT = 10.0  # by which cost one of two poses becomes e times less likely
-_CLOSE_PX = 4.0  # scale of the loss by which a target pose is chosen
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def link_cameras(
     pairs, group = pair_of.unique(return_inverse=True)
     worth = torch.minimum(quality[first], quality[second])
     worth = worth + 1e-3 * torch.rand(len(worth), generator=generator, dtype=worth.dtype)
-    rank = _rank_within(group, worth)
+    rank = rank_within(group, worth)
     chosen = rank < MOST_FRAMES
     slot = torch.full((len(pairs), MOST_FRAMES), -1)
     slot[group[chosen], rank[chosen]] = torch.arange(len(first))[chosen]
@@ -160,108 +158,6 @@ def place_cameras(links: Links, num_cameras: int, reference: int) -> Rigid:
     return Rigid(rotation, translation)
 
 
-def place_targets(
-    state: State,
-    target: Target,
-    views: Views,
-    found: Candidates,
-    symmetries: Tensor,
-    usable: Tensor,
-) -> tuple[State, Tensor, Tensor]:
-    """Choose, for each frame, the candidate pose that all its views agree with best.
-
-    Args:
-        state: the cameras; its target poses are replaced.
-        target: the points.
-        views: what was observed.
-        found: candidates of the views.
-        symmetries: (S, N).
-        usable: (M,) views whose candidates count.
-
-    Returns:
-        The state, (F,) whether a frame has a pose, and (M,) the numbering of each view's points.
-    """
-    num_frames = len(state.world_from_target.translation)
-    world_from_cam = state.cam_from_world.inverse()[views.camera]
-    proposed = world_from_cam[:, None] @ found.cam_from_target  # (M, K)
-    order = torch.argsort(views.target, stable=True)
-    size = torch.bincount(views.target, minlength=num_frames)
-    proposers, judges = _all_pairs_within(order, size, usable)
-    cost, numbering = _judged(state, target, views, proposed, symmetries, proposers, judges)
-    total = cost.new_zeros(len(order), cost.shape[1]).index_add_(0, proposers, cost)
-    total = torch.where(usable[:, None], total, torch.inf)
-    least, best = total.min(-1)
-    rank = _rank_within(views.target, -least)
-    winner = torch.full((num_frames,), -1)
-    winner[views.target[rank == 0]] = torch.arange(len(order))[rank == 0]
-    placed = (winner >= 0) & torch.isfinite(least[winner.clamp_min(0)])
-    at = winner.clamp_min(0)
-    poses = proposed[at, best[at]]
-    chosen = placed[views.target[judges]] & (winner[views.target[judges]] == proposers)
-    of_view = torch.zeros(len(order), dtype=torch.int64)
-    of_view[judges[chosen]] = numbering[chosen, best[proposers[chosen]]]
-    return replace(state, world_from_target=poses), placed, of_view
-
-
-def reconsidered(
-    state: State,
-    target: Target,
-    views: Views,
-    found: Candidates,
-    frames: Tensor,
-    usable: Tensor,
-    sigma_px: Tensor,
-) -> tuple[State, int]:
-    """Try every candidate again in some frames, refined in the rig as it is now.
-
-    Args:
-        state: the cameras and the target poses so far.
-        target: the points.
-        views: what was observed, in the target's numbering.
-        found: candidates of the views.
-        frames: (F,) bool, whose poses are in doubt.
-        usable: (M,) views whose candidates count.
-        sigma_px: (V,) scale of the loss.
-
-    Returns:
-        The state, and how many poses another candidate took over.
-    """
-    order = torch.argsort(views.target, stable=True)
-    size = torch.bincount(views.target, minlength=len(frames))
-    doubtful = usable & frames[views.target]
-    proposers, judges = _all_pairs_within(order, size, doubtful)
-    if not len(proposers):
-        return state, 0
-    own, place = proposers.unique(return_inverse=True)
-    kinds = found.trust.shape[1]
-    poses = state.cam_from_world.inverse()[views.camera[own]][:, None] @ found.cam_from_target[own]
-    tried = replace(state, world_from_target=poses.map(lambda tensor: tensor.flatten(0, 1)))
-    repeated = judges.repeat_interleave(kinds)
-    trials = Views(
-        views.points_px[repeated],
-        views.weights[repeated],
-        views.camera[repeated],
-        (place[:, None] * kinds + torch.arange(kinds)).flatten(),
-    )
-    tried, cost = refine_poses(tried, target, trials, sigma_px, steps=10)
-    before = pose_costs(state, target, views, sigma_px)
-    frame = views.target[own].repeat_interleave(kinds)
-    first = _rank_within(frame, -cost) == 0
-    better = first & (cost < before[frame] * (1 - 1e-3))
-    rotation = state.world_from_target.rotation.clone()
-    translation = state.world_from_target.translation.clone()
-    rotation[frame[better]] = tried.world_from_target.rotation[better]
-    translation[frame[better]] = tried.world_from_target.translation[better]
-    return replace(state, world_from_target=Rigid(rotation, translation)), int(better.sum())
-
-
-def renumbered(views: Views, symmetries: Tensor, numbering: Tensor) -> Views:
-    """The views with their points in the target's order: what a view calls n is symmetry(n)."""
-    order = symmetries[numbering].argsort(-1)  # (M, N), the inverse permutation
-    points = torch.gather(views.points_px, 1, order[..., None].expand(-1, -1, 2))
-    return replace(views, points_px=points, weights=torch.gather(views.weights, 1, order))
-
-
 def island_message(groups: Sequence[Sequence[int]], names: Sequence[str]) -> str:
     """Which cameras form which island, and what to film next."""
     told = "; ".join(", ".join(names[v] for v in group) for group in groups)
@@ -271,34 +167,6 @@ def island_message(groups: Sequence[Sequence[int]], names: Sequence[str]) -> str
         f"Film the target where cameras of two islands see it at the same time, such as {a!r} and "
         f"{b!r}, or leave an island out with --cameras"
     )
-
-
-def _judged(
-    state: State,
-    target: Target,
-    views: Views,
-    proposed: Rigid,
-    symmetries: Tensor,
-    proposers: Tensor,
-    judges: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """What view `judges[p]` thinks of each candidate of `proposers[p]`.
-
-    Returns:
-        (P, K) costs, and how the view numbers its points if that candidate is right.
-    """
-    camera = state.cameras()[views.camera[judges]]
-    cam_from_target = camera.cam_from_world[:, None] @ proposed[proposers]
-    spread = camera.map(lambda tensor: tensor[:, None])
-    predicted, in_front = replace(spread, cam_from_world=cam_from_target).project(target.points)
-    by_symmetry = []
-    for order in symmetries:  # one or two, at most four
-        error2 = (predicted[..., order, :] - views.points_px[judges][:, None]).square().sum(-1)
-        error2 = torch.where(in_front[..., order], error2, 1e6)
-        loss = cauchy(error2 / _CLOSE_PX**2)[0] * (views.weights[judges][:, None] > 0)
-        by_symmetry.append(loss.sum(-1))
-    cost, numbering = torch.stack(by_symmetry).min(0)
-    return cost, numbering
 
 
 def _vote(b_from_a: Rigid, reach: Tensor, trust: Tensor) -> tuple[Tensor, Rigid]:
@@ -334,28 +202,6 @@ def _vote(b_from_a: Rigid, reach: Tensor, trust: Tensor) -> tuple[Tensor, Rigid]
 def _same_frame(camera: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
     """Pairs of views of one frame, the camera with the lower number first."""
     order = torch.argsort(frame, stable=True)
-    first, second = _all_pairs_within(order, torch.bincount(frame), torch.ones_like(frame) > 0)
+    first, second = all_pairs_within(order, torch.bincount(frame), torch.ones_like(frame) > 0)
     keep = camera[first] < camera[second]
     return first[keep], second[keep]
-
-
-def _all_pairs_within(order: Tensor, size: Tensor, usable: Tensor) -> tuple[Tensor, Tensor]:
-    """All pairs (i, j), i usable, of members of one group; `order` lists the groups in turn."""
-    size_of = size.repeat_interleave(size)  # of the group of each in `order`
-    begin = (size.cumsum(0) - size).repeat_interleave(size)
-    first = order.repeat_interleave(size_of)
-    place = torch.arange(len(first)) - (size_of.cumsum(0) - size_of).repeat_interleave(size_of)
-    second = order[begin.repeat_interleave(size_of) + place]
-    keep = usable[first]
-    return first[keep], second[keep]
-
-
-def _rank_within(group: Tensor, worth: Tensor) -> Tensor:
-    """The place of each member of a group by worth, 0 the best."""
-    by_worth = torch.argsort(worth, descending=True, stable=True)
-    order = by_worth[torch.argsort(group[by_worth], stable=True)]
-    size = torch.bincount(group)
-    begin = (size.cumsum(0) - size)[group[order]]
-    rank = torch.empty_like(group)
-    rank[order] = torch.arange(len(group)) - begin
-    return rank

@@ -22,8 +22,8 @@ from calib.bundle import (
     Views,
     adjust,
     cauchy,
-    residuals,
 )
+from calib.noise import spread_px
 from calib.poses import identity_poses, refine_poses
 from triangulate.geometry.camera import Camera
 from triangulate.geometry.homography import (
@@ -133,19 +133,6 @@ def start_cameras(
     sigma_px = spread_px(guess, target, alone, num_cameras) * _lost_freedom(alone, labels)
     usable &= (observed.sum(-1) >= MIN_POINTS) & (guess.world_from_target.translation[:, 2] > 0)
     return Start(guess, usable, sigma_px)
-
-
-def spread_px(state: State, target: Target, views: Views, num_cameras: int) -> Tensor:
-    """Each camera's standard deviation of a pixel coordinate, (V,), from its median residual."""
-    error_px, in_front = residuals(state, target, views)
-    squared = error_px.square().sum(-1) * views.weights
-    counts = (views.weights > 0) & in_front
-    medians = []
-    for v in range(num_cameras):  # medians of sets of different sizes
-        own = squared[views.camera == v][counts[views.camera == v]]
-        medians.append(own.median() if len(own) else squared.new_tensor(1.0))
-    # The median of a squared distance in the plane is 2 ln 2 sigma^2.
-    return (torch.stack(medians) / 1.3863).sqrt().clamp_min(1e-7)
 
 
 def _lost_freedom(views: Views, labels: Tensor) -> Tensor:

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from calib.bundle import residuals
-from calib.conclusion import CUTOFF, Refined
 from calib.intrinsics import MIN_POINTS, Start
+from calib.noise import CUTOFF
 from calib.observations import Observations
 from calib.problem import Problem
+from calib.refinement import Refined
 from calib.solution import Solution
 from triangulate.errors import InputError
 

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calib.bundle import Free, State, Views, adjust, cauchy, residuals, squared_sigmas, tukey
-from calib.conclusion import CUTOFF, Refined, conclude, with_findings
+from calib.bundle import State, Views, residuals, squared_sigmas
+from calib.choices import Fix, LensChoice, Share, solver_settings
+from calib.conclusion import conclude, with_findings
 from calib.findings import (
-    image_velocities,
     lens_findings,
     link_findings,
     probe,
@@ -35,15 +35,15 @@ from calib.graph import (
     islands,
     link_cameras,
     place_cameras,
-    place_targets,
-    reconsidered,
-    renumbered,
     symmetry_turns,
 )
-from calib.intrinsics import Start, spread_px, start_cameras
+from calib.intrinsics import Start, start_cameras
+from calib.noise import CUTOFF
 from calib.observations import Observations
+from calib.placement import place_targets, reconsidered, renumbered
 from calib.poses import refine_poses
-from calib.problem import Fix, LensChoice, Problem, Share, pose_problem, solver_settings
+from calib.problem import Problem, pose_problem
+from calib.refinement import Refined, finely_refined, moving, roughly_refined, with_clocks
 from calib.refusals import check_fit, check_lenses, check_seen, check_usable
 from calib.solution import Finding, Solution
 from triangulate.errors import InputError
@@ -118,13 +118,13 @@ def solve(
     state, views, placed = _placed(problem, alone, found, state)
     sigma_px = alone.sigma_px
     for _ in range(3):  # poses chosen in a rough rig may have to be chosen again in a better one
-        state, sigma_px = _roughly_refined(problem, alone, state, views, placed, sigma_px)
+        state, sigma_px = roughly_refined(problem, alone, state, views, placed, sigma_px)
         state, changed = _doubted(problem, alone, found, state, views, sigma_px)
         if not changed:
             break
-    refined = _refined(problem, alone, state, views, placed, sigma_px, bow=bow)
+    refined = finely_refined(problem, alone, state, views, placed, sigma_px, bow=bow)
     if clocks:
-        refined = _with_clocks(problem, alone, refined, observations, bow=bow)
+        refined = with_clocks(problem, alone, refined, observations, bow=bow)
     check_fit(problem, refined, alone)
     solution = conclude(problem, observations, refined)
     check_lenses(solution)
@@ -203,132 +203,6 @@ def _candidates(problem: Problem, alone: Start) -> Candidates:
     )
 
 
-def _roughly_refined(
-    problem: Problem,
-    alone: Start,
-    state: State,
-    views: Views,
-    placed: Tensor,
-    sigma_px: Tensor,
-) -> tuple[State, Tensor]:
-    """All unknowns together, for a rough start; and the noise (V,)."""
-    target, num_cameras = problem.target, len(problem.names)
-    free = Free.of(problem.labels, torch.arange(num_cameras) != problem.reference, len(placed))
-    for scale in (4.0, 1.0):
-        rough = adjust(
-            state,
-            target,
-            views,
-            free,
-            scale * sigma_px,
-            prior=problem.prior,
-            loss=cauchy,
-            max_steps=20,
-            tolerance=1e-3,
-        )
-        state, joint_px = rough.state, spread_px(rough.state, target, views, num_cameras)
-        count = torch.bincount(views.camera, minlength=num_cameras).double()
-        sigma_px = with_misfit(alone.sigma_px, joint_px.square() * count, count)
-    return state, sigma_px
-
-
-def _refined(
-    problem: Problem,
-    alone: Start,
-    state: State,
-    views: Views,
-    placed: Tensor,
-    sigma_px: Tensor,
-    *,
-    bow: bool = False,
-    clocks: bool = False,
-) -> Refined:
-    """The minimum of Tukey's loss, at which outliers have no say."""
-    others = torch.arange(len(problem.names)) != problem.reference
-    free = Free.of(problem.labels, others, len(placed), bow=bow, late_s=others if clocks else None)
-    inside = None
-    for _ in range(8):  # until the same points are inside
-        fine = adjust(
-            state,
-            problem.target,
-            views,
-            free,
-            sigma_px,
-            prior=problem.prior,
-            loss=tukey,
-            max_steps=25,
-            tolerance=1e-9,
-        )
-        state = fine.state
-        sigma_px, now = inlier_noise(state, problem, alone, views, sigma_px)
-        if inside is not None and bool((now == inside).all()):
-            break
-        inside = now
-    return Refined(state, views, free, sigma_px, placed)
-
-
-def inlier_noise(
-    state: State, problem: Problem, alone: Start, views: Views, sigma_px: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Each camera's noise (V,), and which points (M, N) are within the cutoff."""
-    error_px, in_front = residuals(state, problem.target, views)
-    weighted = error_px.square().sum(-1) * views.weights
-    for _ in range(5):
-        squared = squared_sigmas(error_px, in_front, views, sigma_px)
-        inside = (squared < CUTOFF**2) & (views.weights > 0)
-        sums = torch.stack([torch.where(inside, weighted, 0.0).sum(-1), 2.0 * inside.sum(-1)], -1)
-        by_camera = sums.new_zeros(len(sigma_px), 2).index_add_(0, views.camera, sums)
-        sigma_px = with_misfit(alone.sigma_px, *by_camera.unbind(-1))
-    return sigma_px, inside
-
-
-def with_misfit(alone_px: Tensor, total: Tensor, count: Tensor) -> Tensor:
-    """The noise of each camera (V,) when all must agree.
-
-    What a camera shows by itself, and beyond that a misfit which all have in common. Were it each
-    camera's own, the two that happen to agree best would take the target for themselves and leave
-    the misfit to the others.
-
-    Args:
-        alone_px: (V,) noise of each camera by itself.
-        total: (V,) sum of squared residuals, pixels squared.
-        count: (V,) of how many coordinates.
-    """
-    misfit2 = (total - alone_px.square() * count).sum() / count.sum().clamp_min(1)
-    return (alone_px.square() + misfit2.clamp_min(0)).sqrt().clamp_min(1e-7)
-
-
-def _with_clocks(
-    problem: Problem, alone: Start, refined: Refined, observations: Observations, *, bow: bool
-) -> Refined:
-    """Refine once more with the cameras' clocks, along the paths that the target took."""
-    if observations.times_s is None:
-        raise InputError(
-            "the frames have no times, so that the cameras' clocks cannot be estimated: pass "
-            "times_s= to Observations.from_arrays (--fps)"
-        )
-    for _ in range(2):  # the paths get better with the clocks
-        views = _moving(problem, refined, observations.times_s)
-        refined = _refined(
-            problem,
-            alone,
-            refined.state,
-            views,
-            refined.placed,
-            refined.sigma_px,
-            bow=bow,
-            clocks=True,
-        )
-    return refined
-
-
-def _moving(problem: Problem, refined: Refined, times_s: np.ndarray) -> Views:
-    velocity_px = image_velocities(
-        refined.state, problem.target, refined.views, refined.placed, times_s
-    )
-    return replace(refined.views, velocity_px=velocity_px)
-
-
 def _findings(
     problem: Problem, refined: Refined, alone: Start, solution: Solution
 ) -> Sequence[Finding]:
@@ -336,7 +210,7 @@ def _findings(
     names, times_s = problem.names, solution.observations.times_s
     views = refined.views
     if times_s is not None and views.velocity_px is None:
-        views = _moving(problem, refined, times_s)
+        views = moving(problem, refined, times_s)
     found = probe(
         refined.state,
         problem.target,

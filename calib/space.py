@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from calib.bundle import State, Target, Views, jacobians
-from calib.problem import COEFFICIENT_NAMES
+from calib.choices import COEFFICIENT_NAMES
 from triangulate.errors import InputError
 from triangulate.geometry.covariance import information_matrix, inverse_information
 from triangulate.geometry.lens import MAX_COEFFICIENTS

@@ -10,8 +10,8 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from calib.choices import COEFFICIENT_NAMES
 from calib.observations import Observations
-from calib.problem import COEFFICIENT_NAMES
 from calib.solution import Solution
 from triangulate.geometry.similarity import align
 from triangulate.rig import Rig
