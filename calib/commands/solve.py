@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from calib.commands.detect import BoardOption, board_path, searching
 from calib.commands.world import (
     DistanceOption,
     FloorFrameOption,
     PointsOption,
     ThicknessOption,
     UpOption,
+    check_choice,
     parse_choice,
 )
 from triangulate.console import (
@@ -21,11 +23,10 @@ from triangulate.console import (
     print_notes,
     print_pairs,
     print_table,
-    progress_bar,
     uninterrupted,
     waiting,
 )
-from triangulate.errors import InputError, UsageError
+from triangulate.errors import UsageError
 from triangulate.options import CamerasOption, JsonOption, parse_names
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from calib.solution import Solution
 
 OBSERVATIONS_FILE = "observations.npz"
-BOARD_FILE = "board.yaml"
 
 
 class LensName(StrEnum):
@@ -53,14 +53,7 @@ def solve(
             "`calib detect` wrote.",
         ),
     ],
-    board: Annotated[
-        Path | None,
-        typer.Option(
-            "--board",
-            metavar="FILE",
-            help="The board's description; by default board.yaml in or above RECORDING.",
-        ),
-    ] = None,
+    board: BoardOption = None,
     out: Annotated[
         Path, typer.Option("--out", metavar="FOLDER", help="Where rig.yaml and the rest go.")
     ] = Path("calibration"),
@@ -145,9 +138,11 @@ def solve(
 
     lenses, fixed, shared = parse_lenses(lens), parse_fixed(fix), parse_groups(share)
     choice = parse_choice(floor_frame, thickness, None, points, up, distance)
+    if choice.ways or choice.distance is not None:
+        check_choice(choice)
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out}: is a file; name a folder")
-    target = load_target(board or _board_near(source))
+    target = load_target(board_path([source], board))
     observations = _observed(source, target, parse_names(cameras))
     options: dict[str, Any] = {"lens": lenses, "share": shared, "fix": fixed}
     options |= {"bow": bow, "seed": seed}
@@ -179,18 +174,6 @@ def solve(
 # --- Reading --------------------------------------------------------------------------------------
 
 
-def _board_near(source: Path) -> Path:
-    """board.yaml in the recording's folder or one above it."""
-    folder = source if source.is_dir() else source.parent
-    for place in (folder, *folder.absolute().parents[:3]):
-        if (place / BOARD_FILE).is_file():
-            return place / BOARD_FILE
-    raise InputError(
-        f"{folder}: no {BOARD_FILE} in it or above it: say which board it was with --board "
-        '("calib board" writes one)'
-    )
-
-
 def _observed(source: Path, target: Any, names: list[str] | None) -> Observations:
     from calib.detection import detect
     from calib.observations import load_observations
@@ -199,8 +182,8 @@ def _observed(source: Path, target: Any, names: list[str] | None) -> Observation
     if file.is_file() and file.suffix == ".npz":
         observations = load_observations(file)
         return observations if names is None else observations.select(names)
-    with progress_bar("looking for the board", "frames") as progress:
-        return detect(source, target, cameras=names, progress=progress)
+    with searching(cache=True) as report:
+        return detect(source, target, cameras=names, progress=report)
 
 
 def parse_lenses(texts: list[str] | None) -> str | dict[str, str]:
