@@ -134,7 +134,7 @@ def probe_findings(
     if not solved_bow and abs(height) > max(_LEAST_BOW, _SURE * sigma):
         yield Finding(
             "bow",
-            f"the board is bent by {1e3 * size_m * abs(height):.1f} +- {1e3 * size_m * sigma:.1f} "
+            f"the board is bent by {1e3 * size_m * abs(height):.2f} +- {1e3 * size_m * sigma:.2f} "
             "mm between middle and corner: mount it on something flat, or solve with --bow",
         )
 
