@@ -9,7 +9,9 @@ from typing import NoReturn
 
 import typer
 
+from calib.commands.board import board
 from calib.commands.convert import convert
+from calib.commands.detect import detect
 from calib.commands.show import show
 from calib.commands.solve import solve
 from calib.commands.world import world
@@ -29,6 +31,8 @@ def _commands(version: VersionOption = False) -> None:
     """Takes what stands before a command."""
 
 
+app.command(epilog="Example: calib board charuco --columns 8 --rows 11 --square 24")(board)
+app.command(epilog="Example: calib detect recordings/board --board board.yaml")(detect)
 app.command(epilog="Example: calib solve recordings/board --board board.yaml")(solve)
 app.command(epilog="Example: calib convert Calib.qca.txt rig.yaml --cameras cam01,cam02")(convert)
 app.command(epilog="Example: calib show calibration.toml --unit mm")(show)

@@ -3,11 +3,17 @@
 Points are in metres in the board's frame: x along the columns as one reads the print, y downwards
 along the rows, z away from who reads it. The origin is where OpenCV has it: at the outer corner of
 a ChArUco board, at the first point of the others.
+
+>>> target = load_target("board.yaml")
+>>> target.points_m        # (N, 3)
+>>> target.symmetries      # (S, N) numberings under which the print looks the same
 """
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -67,9 +73,9 @@ class Charuco:
                 " a marker lies inside a square, so it is smaller; are they exchanged?"
             )
         if self.dictionary not in DICTIONARIES:
-            raise InputError(
-                f"dictionary {self.dictionary!r} is not known; there are {', '.join(DICTIONARIES)}"
-            )
+            near = difflib.get_close_matches(self.dictionary, DICTIONARIES, n=1, cutoff=0.6)
+            known = f"did you mean {near[0]}?" if near else f"there are {', '.join(DICTIONARIES)}"
+            raise InputError(f"dictionary {self.dictionary!r} is not known: {known}")
         if self.num_markers > DICTIONARIES[self.dictionary]:
             raise InputError(
                 f"{self.columns} x {self.rows} squares need {self.num_markers} markers, and "
@@ -164,7 +170,7 @@ class Chessboard:
 
 @dataclass(frozen=True)
 class AprilGrid:
-    """A grid of AprilTags 36h11 as Kalibr prints it: tag 0 at the lower left, small squares between.
+    """A grid of AprilTags 36h11 as Kalibr prints it: tag 0 at the lower left, squares between tags.
 
     Points are the tags' outer corners in Kalibr's order: from the lower left, along the rows, each
     row of tags giving two rows of points. In the frame of all boards, y points down: the rows
@@ -198,11 +204,16 @@ class AprilGrid:
             )
         if self.border_bits not in (1, 2):
             raise InputError(f"border_bits {self.border_bits}: must be 1 or 2")
-        if self.columns * self.rows > DICTIONARIES[self.dictionary]:
+        if self.num_markers > DICTIONARIES[self.dictionary]:
             raise InputError(
-                f"{self.columns} x {self.rows} tags are more than the {DICTIONARIES[self.dictionary]}"
-                " of 36h11"
+                f"{self.columns} x {self.rows} tags are more than 36h11 has: "
+                f"{DICTIONARIES[self.dictionary]}"
             )
+
+    @property
+    def num_markers(self) -> int:
+        """How many tags there are."""
+        return self.columns * self.rows
 
     @property
     def points_m(self) -> np.ndarray:
@@ -290,6 +301,20 @@ class CircleGrid:
 Target = Charuco | Chessboard | AprilGrid | CircleGrid
 
 
+def load_target(path: str | Path) -> Target:
+    """Read a `board.yaml` (layout: `calib.board_file`)."""
+    from calib.board_file import read_board
+
+    return read_board(Path(path))
+
+
+def save_target(target: Target, path: str | Path) -> None:
+    """Write a `board.yaml`."""
+    from calib.board_file import write_board
+
+    write_board(target, Path(path))
+
+
 def _grid(columns: int, rows: int) -> np.ndarray:
     """(columns * rows, 3) integers (column, row, 0), row by row."""
     row, column = np.divmod(np.arange(columns * rows), columns)
@@ -309,8 +334,8 @@ def _check_counts(columns: int, rows: int, *, least: int, what: str) -> None:
 def _check_length(name: str, length_m: float) -> None:
     if not MIN_SIZE_M <= length_m <= MAX_SIZE_M:
         raise InputError(
-            f"{name} is {length_m:g} m, which no board has: in millimetres, write "
-            f"{name.removesuffix('_m')}_mm"
+            f"{name} is {length_m:g} m, {1000 * length_m:g} mm, which no board has: check its unit "
+            f"({name} for metres, {name}m for millimetres)"
         )
 
 

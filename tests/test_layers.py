@@ -26,10 +26,11 @@ FLOORS: list[set[str]] = [
     {"geometry"},
     {"errors", "options"},
     {"files", "yaml_text", "console"},
-    {"rig", "skeleton", "video", "recording", "keypoints", "sync", "poses", "config"},
+    {"rig", "skeleton", "video", "recording", "keypoints", "poses", "config"},
     {
         "pose2d",
         "people",
+        "sync",
         "models",
         "data",
         "smoothing",
@@ -44,6 +45,7 @@ FLOORS: list[set[str]] = [
     {"output"},
     {"pipeline", "training", "evaluation", "viewer", "report", "cloud"},
     {"demo", "tables", "arguments"},
+    {"commands"},
     {"cli"},
     {"__main__"},
 ]
@@ -52,7 +54,7 @@ SAME_FLOOR: dict[str, set[str]] = {
     "keypoints": {"skeleton"},
     "poses": {"keypoints", "rig", "skeleton"},
     "recording": {"rig", "video", "keypoints"},
-    "sync": {"keypoints", "recording"},
+    "sync": {"people"},
     "data": {"synthetic"},
     "pose2d": {"models"},
     "synthetic": {"drawing"},
@@ -77,6 +79,7 @@ CALIB_MAY_IMPORT = {
     "files",
     "options",
     "console",
+    "yaml_text",
 }
 
 # Module (by prefix) and where it may be imported: files or folders.
@@ -87,8 +90,9 @@ IMAGE_PLACES = {
     "triangulate.keypoint_formats",
     "triangulate.pose2d",
     "triangulate.drawing",
-    "calib.detect",
-    "calib.targets",
+    "calib.detectors",
+    "calib.diagnosis",
+    "calib.scanning",
 }
 OPEN3D_PLACES = {"triangulate.viewer", "triangulate.cloud"}
 
@@ -321,7 +325,7 @@ ALLOWED = [
         "triangulate/__init__.py",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from triangulate.rig import Rig",
     ),
-    ("calib/detect.py", "import cv2\nfrom triangulate.rig_formats.opencv import read"),
+    ("calib/detectors/markers.py", "import cv2\nfrom triangulate.rig_formats.opencv import read"),
     ("calib/__main__.py", "from calib.cli import main"),
     ("calib/cli.py", "from calib import bundle\nfrom triangulate.geometry.camera import Camera"),
     ("tools/bench/dlt.py", "import cv2\nfrom triangulate import load_rig"),

@@ -10,8 +10,6 @@ import numpy as np
 
 from calib.targets import AprilGrid, Charuco
 
-_CLEAR_MARGIN = 0.85  # of the free strip around a marker: blur makes it narrower
-
 
 @dataclass(frozen=True, eq=False)
 class MarkerLayout:
@@ -25,7 +23,8 @@ class MarkerLayout:
         is_dark: (N,) whether the field right of and below a point is a dark one.
         field_m: side of the fields that meet at a point.
         pitch_m: distance of neighbouring points, the larger one.
-        clear: how far from a point the fields are of one colour, as a part of `field_m`.
+        strip: how far from a point the fields are of one colour, as a part of `field_m`.
+        is_touching: the markers' corners touch other dark fields.
     """
 
     dictionary: str
@@ -35,25 +34,14 @@ class MarkerLayout:
     is_dark: np.ndarray
     field_m: float
     pitch_m: float
-    clear: float
+    strip: float
+    is_touching: bool = False
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64)  # targets are values
 def layout_of(target: Charuco | AprilGrid) -> MarkerLayout:
     """The layout of a board with markers."""
     return _charuco_layout(target) if isinstance(target, Charuco) else _aprilgrid_layout(target)
-
-
-def charuco_board(target: Charuco) -> cv2.aruco.CharucoBoard:
-    """OpenCV's board, in metres."""
-    board = cv2.aruco.CharucoBoard(
-        (target.columns, target.rows),
-        target.square_size_m,
-        target.marker_size_m,
-        marker_dictionary(target.dictionary),
-    )
-    board.setLegacyPattern(target.legacy)
-    return board
 
 
 def marker_dictionary(name: str) -> cv2.aruco.Dictionary:
@@ -61,24 +49,32 @@ def marker_dictionary(name: str) -> cv2.aruco.Dictionary:
     return cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, name))
 
 
+def marker_bits(dictionary: str, number: int, border_bits: int = 1) -> np.ndarray:
+    """(n, n) bool: which of a marker's modules are bright, its dark border included."""
+    table = marker_dictionary(dictionary)
+    side = table.markerSize + 2 * border_bits
+    return cv2.aruco.generateImageMarker(table, number, side, borderBits=border_bits) > 0
+
+
 def _charuco_layout(target: Charuco) -> MarkerLayout:
-    board = charuco_board(target)
-    corners = np.stack(board.getObjPoints())[..., :2].astype(np.float64)  # ids are 0, 1, ...
+    row, column = np.indices((target.rows, target.columns)).reshape(2, -1)
+    # Markers are in the bright squares, and the upper left square is dark; on old boards with an
+    # even number of rows it is the lower left one.
+    holds = (row + column) % 2 == (0 if target.legacy and target.rows % 2 == 0 else 1)
+    middles = target.square_size_m * (np.stack([column, row], axis=-1)[holds] + 0.5)
+    around = 0.5 * target.marker_size_m * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
     points = target.points_m[:, :2]
-    holders = np.floor(corners.mean(1) / target.square_size_m).astype(int)  # (M, 2) column, row
-    has_marker = np.zeros((target.columns, target.rows), dtype=bool)
-    has_marker[holders[:, 0], holders[:, 1]] = True
-    column, row = np.rint(points / target.square_size_m).astype(int).T
-    strip = 0.5 * (1 - target.marker_size_m / target.square_size_m)
+    below_right = np.rint(points[:, 1] / target.square_size_m) * target.columns
+    below_right += np.rint(points[:, 0] / target.square_size_m)
     return MarkerLayout(
         target.dictionary,
         1,
-        corners,
+        middles[:, None] + around,
         points,
-        ~has_marker[column, row],
+        ~holds[below_right.astype(int)],
         target.square_size_m,
         target.square_size_m,
-        _CLEAR_MARGIN * strip,
+        0.5 * (1 - target.marker_size_m / target.square_size_m),
     )
 
 
@@ -99,5 +95,6 @@ def _aprilgrid_layout(target: AprilGrid) -> MarkerLayout:
         (upper != right).ravel(),
         gap_m,
         max(gap_m, target.tag_size_m),
-        _CLEAR_MARGIN * border_m / gap_m,
+        border_m / gap_m,
+        is_touching=True,
     )

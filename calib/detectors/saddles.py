@@ -88,16 +88,15 @@ def fit_saddles(
         return pure | (distance <= MIN_RADIUS_PX)
 
     patches = cut_patches(grey, points_px, max(half, int(np.ceil(MIN_RADIUS_PX))), wanted)
-    low, high = np.full(10, -np.inf), np.full(10, np.inf)
-    low[[_LOG_BLUR_1, _LOG_BLUR_2]] = np.log(MIN_BLUR_PX)
-    high[[_LOG_BLUR_1, _LOG_BLUR_2]] = np.log(MAX_RADIUS_PX)
+    low, high = np.full(_WIDTH, -np.inf), np.full(_WIDTH, np.inf)
+    low[_LOG_BLURS], high[_LOG_BLURS] = np.log(MIN_BLUR_PX), np.log(MAX_RADIUS_PX)
     state = fit_patches(_model, patches, _initial(patches, axes_px), low, high)
     residual, gain = judge_patches(_model, patches, state)
-    turn = state[:, [_ANGLE_1, _ANGLE_2]] - np.arctan2(axes_px[..., 1], axes_px[..., 0])
-    shift = state[:, [_X, _Y]]
+    turn = state[:, _ANGLES] - np.arctan2(axes_px[..., 1], axes_px[..., 0])
+    shift = state[:, _PLACE]
     return Saddles(
         points_px=points_px + shift,
-        blur_px=np.exp(state[:, [_LOG_BLUR_1, _LOG_BLUR_2]]),
+        blur_px=np.exp(state[:, _LOG_BLURS]),
         # Turned from the first axis to the second, the fitted product is negative between them.
         contrast=-np.sign(np.linalg.det(axes_px)) * state[:, _CONTRAST],
         residual=residual,
@@ -108,62 +107,44 @@ def fit_saddles(
 
 
 # The columns of a state.
-_X, _Y, _ANGLE_1, _ANGLE_2, _LOG_BLUR_1, _LOG_BLUR_2, _CONTRAST, _MIDDLE, _SLOPE_X, _SLOPE_Y = (
-    range(10)
-)
+_PLACE, _ANGLES, _LOG_BLURS = slice(0, 2), slice(2, 4), slice(4, 6)
+_CONTRAST, _MIDDLE, _SLOPES, _WIDTH = 6, 7, slice(8, 10), 10
 
 
 def _initial(patches: Patches, axes_px: np.ndarray) -> np.ndarray:
     """(K, 10) a sharp corner at the expected place, its colours as the pixels have them."""
-    state = np.zeros((len(axes_px), 10))
-    state[:, [_ANGLE_1, _ANGLE_2]] = np.arctan2(axes_px[..., 1], axes_px[..., 0])
-    state[:, [_LOG_BLUR_1, _LOG_BLUR_2]] = np.log(1.5 * SHARP_BLUR_PX)
+    state = np.zeros((len(axes_px), _WIDTH))
+    state[:, _ANGLES] = np.arctan2(axes_px[..., 1], axes_px[..., 0])
+    state[:, _LOG_BLURS] = np.log(1.5 * SHARP_BLUR_PX)
     state[:, _CONTRAST] = 1.0
-    pattern = _model(patches, state)[0] + patches.grey  # residual of a flat zero picture
+    pattern = _model(patches, state)[0] + patches.grey  # of contrast 1 around 0
     weights = patches.weights / patches.weights.sum(-1, keepdims=True).clip(1)
-    mean = (weights * patches.grey).sum(-1)
-    centred = pattern - (weights * pattern).sum(-1, keepdims=True)
-    state[:, _CONTRAST] = (weights * centred * patches.grey).sum(-1) / (
-        (weights * centred**2).sum(-1).clip(1e-6)
-    )
-    state[:, _MIDDLE] = mean - state[:, _CONTRAST] * (weights * pattern).sum(-1)
+    mean, middle = (weights * patches.grey).sum(-1), (weights * pattern).sum(-1)
+    centred = pattern - middle[:, None]
+    state[:, _CONTRAST] = (weights * centred * patches.grey).sum(-1)
+    state[:, _CONTRAST] /= (weights * centred**2).sum(-1).clip(1e-6)
+    state[:, _MIDDLE] = mean - state[:, _CONTRAST] * middle
     return state
 
 
 def _model(patches: Patches, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What the model predicts less the pixels, (K, M), and its derivatives, (K, M, 10)."""
-    from_corner = patches.offsets_px - state[:, None, [_X, _Y]]
-    sides, slopes, normals, alongs = [], [], [], []
-    for angle, log_blur in ((_ANGLE_1, _LOG_BLUR_1), (_ANGLE_2, _LOG_BLUR_2)):
-        cosine, sine = np.cos(state[:, angle]), np.sin(state[:, angle])
-        along = np.stack([cosine, sine], axis=-1)
-        normal = np.stack([-sine, cosine], axis=-1)
-        blur = np.exp(state[:, log_blur])[:, None]
-        scaled = np.einsum("kmi,ki->km", from_corner, normal) / blur
-        sides.append(erf(scaled / np.sqrt(2)))
-        # Derivative by the distance; times the distance it is the one by -log blur.
-        slopes.append((np.sqrt(2 / np.pi) * np.exp(-0.5 * scaled**2) / blur, scaled * blur))
-        normals.append(normal)
-        alongs.append(np.einsum("kmi,ki->km", from_corner, along))
+    from_corner = patches.offsets_px - state[:, None, _PLACE]  # (K, M, 2)
+    cosine, sine = np.cos(state[:, _ANGLES]), np.sin(state[:, _ANGLES])
+    along, normal = np.stack([cosine, sine], axis=-1), np.stack([-sine, cosine], axis=-1)
+    blur = np.exp(state[:, None, _LOG_BLURS])
+    distance = from_corner @ normal.mT  # (K, M, edges)
+    side = erf(distance / blur / np.sqrt(2))
+    slope = np.sqrt(2 / np.pi) * np.exp(-0.5 * (distance / blur) ** 2) / blur
     contrast = state[:, _CONTRAST, None]
-    jacobian = np.empty((*patches.grey.shape, 10))
-    by_distance = [
-        contrast * slopes[0][0] * sides[1],
-        contrast * slopes[1][0] * sides[0],
-    ]
-    for column in (_X, _Y):
-        jacobian[..., column] = -sum(
-            by * normal[:, None, column] for by, normal in zip(by_distance, normals, strict=True)
-        )
-    for edge, (angle, log_blur) in enumerate(((_ANGLE_1, _LOG_BLUR_1), (_ANGLE_2, _LOG_BLUR_2))):
-        jacobian[..., angle] = -by_distance[edge] * alongs[edge]
-        jacobian[..., log_blur] = -by_distance[edge] * slopes[edge][1]
-    jacobian[..., _CONTRAST] = sides[0] * sides[1]
+    by_distance = contrast[..., None] * slope * side[..., ::-1]
+    jacobian = np.empty((*patches.grey.shape, _WIDTH))
+    jacobian[..., _PLACE] = -by_distance @ normal
+    jacobian[..., _ANGLES] = -by_distance * (from_corner @ along.mT)
+    jacobian[..., _LOG_BLURS] = -by_distance * distance
+    jacobian[..., _CONTRAST] = side.prod(-1)
     jacobian[..., _MIDDLE] = 1
-    jacobian[..., [_SLOPE_X, _SLOPE_Y]] = patches.offsets_px
-    predicted = (
-        contrast * jacobian[..., _CONTRAST]
-        + state[:, _MIDDLE, None]
-        + np.einsum("kmi,ki->km", patches.offsets_px, state[:, [_SLOPE_X, _SLOPE_Y]])
-    )
+    jacobian[..., _SLOPES] = patches.offsets_px
+    predicted = contrast * jacobian[..., _CONTRAST] + state[:, _MIDDLE, None]
+    predicted += (patches.offsets_px @ state[:, _SLOPES, None])[..., 0]
     return predicted - patches.grey, jacobian

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from triangulate.errors import InputError
+from triangulate.files import cache_folder
 
 FETCH_COMMAND = "triangulate models fetch blazepose"
 
@@ -56,24 +57,6 @@ class BlazePoseFiles:
 
     detection: Path
     landmark: Path
-
-
-def cache_folder() -> Path:
-    """Where the program keeps what it can get again.
-
-    `$TRIANGULATE_CACHE`; else `triangulate` in `$XDG_CACHE_HOME`; else the place that the system
-    has for caches: `~/.cache`, `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows.
-    """
-    if own := os.environ.get("TRIANGULATE_CACHE"):
-        return Path(own).expanduser()
-    if shared := os.environ.get("XDG_CACHE_HOME"):
-        return Path(shared).expanduser() / "triangulate"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "triangulate"
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-        return Path(local) / "triangulate" / "Cache"
-    return Path.home() / ".cache" / "triangulate"
 
 
 def blazepose_files() -> BlazePoseFiles:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from triangulate.synthetic.boards import BoardScene as BoardScene
     from triangulate.synthetic.boards import board_grid as board_grid
     from triangulate.synthetic.boards import board_scene as board_scene
+    from triangulate.synthetic.clocks import walk_seen_late as walk_seen_late
     from triangulate.synthetic.motion import Motion as Motion
     from triangulate.synthetic.motion import walk as walk
     from triangulate.synthetic.noise import DetectorNoise as DetectorNoise
@@ -38,6 +39,7 @@ _HOMES = {
     "observe": "noise",
     "ring_rig": "rigs",
     "walk": "motion",
+    "walk_seen_late": "clocks",
 }
 
 __all__ = [*sorted(_HOMES)]

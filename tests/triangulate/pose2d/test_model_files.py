@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from triangulate.errors import InputError
+from triangulate.files import cache_folder
 from triangulate.pose2d import model_files
 from triangulate.pose2d.model_files import (
     FETCH_COMMAND,
     BlazePoseFiles,
     blazepose_files,
-    cache_folder,
     fetch_blazepose,
 )
 
