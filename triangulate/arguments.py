@@ -81,6 +81,19 @@ def open_checked(
     return opened
 
 
+def with_offsets(recording: Sequence[Path], settings: ReconstructConfig) -> ReconstructConfig:
+    """The settings with the recording's own file of time offsets, unless another is named."""
+    from triangulate.config import with_options
+    from triangulate.recording.offsets import offsets_path
+
+    source = recording[0] if len(recording) == 1 else list(recording)
+    path = offsets_path(source, settings.sync)
+    if path is None:
+        return settings
+    print_notes([f"{path}: the cameras' time offsets are taken from it (--sync none: are not)"])
+    return with_options(settings, {"sync": str(path)})
+
+
 def default_out(recording: Sequence[Path], name: str) -> Path:
     """Where to write if the user does not say: in the recording's folder."""
     check_existing(recording)

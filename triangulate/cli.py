@@ -19,7 +19,9 @@ from triangulate.arguments import (
     read_rig,
     read_settings,
     rig_path,
+    with_offsets,
 )
+from triangulate.commands.sync import sync
 from triangulate.console import (
     SETTINGS,
     print_json,
@@ -43,6 +45,7 @@ from triangulate.options import (
     RigOption,
     SizeOption,
     SubjectOption,
+    SyncOption,
     UnitOption,
     VersionOption,
     parse_bindings,
@@ -127,6 +130,7 @@ def check(
     on_size_mismatch: MismatchOption = None,
     match: MatchOption = None,
     fps: FpsOption = None,
+    sync: SyncOption = None,
     unit: UnitOption = None,
     size: SizeOption = None,
     subject: SubjectOption = None,
@@ -141,6 +145,7 @@ def check(
             "on_size_mismatch": on_size_mismatch,
             "match": match,
             "fps": fps,
+            "sync": sync,
         }
     )
     path = rig_path(recording, rig)
@@ -170,6 +175,7 @@ def detect(
     on_size_mismatch: MismatchOption = None,
     match: MatchOption = None,
     fps: FpsOption = None,
+    sync: SyncOption = None,
     cache: CacheOption = True,
     unit: UnitOption = None,
     size: SizeOption = None,
@@ -192,6 +198,7 @@ def detect(
             "on_size_mismatch": on_size_mismatch,
             "match": match,
             "fps": fps,
+            "sync": sync,
         }
     )
     loaded = read_rig(rig_path(recording, rig), settings, unit, parse_sizes(size), subject)
@@ -252,6 +259,7 @@ def reconstruct(
     on_size_mismatch: MismatchOption = None,
     match: MatchOption = None,
     fps: FpsOption = None,
+    sync: SyncOption = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -283,6 +291,7 @@ def reconstruct(
             "on_size_mismatch": on_size_mismatch,
             "match": match,
             "fps": fps,
+            "sync": sync,
             "method": method,
             "min_confidence": min_confidence,
         },
@@ -290,6 +299,7 @@ def reconstruct(
     )
     loaded = read_rig(rig_path(recording, rig), settings, unit, parse_sizes(size), subject)
     if keypoints is not None:
+        settings = with_offsets(recording, settings)
         print_notes(loaded.notes)
         poses = pipeline.reconstruct_files(
             keypoints, loaded, folder, settings, parse_bindings(camera), skeleton, settings.fps
@@ -319,6 +329,12 @@ def reconstruct(
         print_json({"out": folder, **summary.as_dict()})
     else:
         print_summary(summary, folder)
+
+
+app.command(
+    short_help="Find time offsets between the cameras, from motion.",
+    epilog="Example: triangulate sync recordings/walk --rig rig.yaml",
+)(sync)
 
 
 @models.command(epilog="Example: triangulate models fetch blazepose")

@@ -59,6 +59,12 @@ class ReconstructConfig(Config):
     fps: float | None = Field(default=None, gt=0.0)
     """Frames a second where the files do not tell: of image folders, and of 2D keypoints."""
 
+    sync: str | None = None
+    """The file of time offsets between the cameras, as `triangulate sync` writes it.
+
+    None: `sync.yaml` in the recording's folder, where there is one; `none`: no offsets.
+    """
+
     min_confidence: float = Field(default=MIN_CONFIDENCE, ge=0.0, le=1.0)
     """A 2D joint below this confidence is not used."""
 

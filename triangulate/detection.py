@@ -21,12 +21,11 @@ import numpy as np
 import torch
 
 from triangulate.errors import InputError
-from triangulate.files import atomic_path
+from triangulate.files import atomic_path, cache_folder
 from triangulate.geometry.dlt import triangulate_dlt
 from triangulate.geometry.threads import one_thread
 from triangulate.keypoints import Keypoints2D
 from triangulate.people.association import one_person
-from triangulate.pose2d.model_files import cache_folder
 from triangulate.pose2d.regions import Region, region_from_body
 from triangulate.pose2d.tracker import BlazePoseDetector, ViewState
 from triangulate.recording import Recording
@@ -87,6 +86,8 @@ def detect_recording(
         recording.frame_numbers,
         detector,
         recording.image_from_rig,
+        recording.late_s,
+        recording.offsets_s,
     )
 
 

@@ -23,6 +23,7 @@ MIN_CONFIDENCE = 0.1
 """A 2D joint below this confidence is not used, unless told otherwise."""
 
 KEYPOINTS_FORMAT, KEYPOINTS_VERSION = "triangulate-keypoints2d", 1
+_WHERE_KNOWN = ("image_from_rig", "late_s", "offsets_s")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ class Keypoints2D:
         source: the detector or the format the points came from.
         image_from_rig: (V, 3, 3) affine map from the calibration's pixels to the images', where
             the videos were resized or cut; None where nobody looked.
+        late_s: (T, V) how much later than the frame's time each picture was taken, as far as is
+            known; None: taken as simultaneous.
+        offsets_s: (V,) how late the cameras are by the `sync.yaml` that the frames were paired by
+            (`triangulate.recording.offsets`); None without one.
     """
 
     points_px: np.ndarray
@@ -52,6 +57,8 @@ class Keypoints2D:
     frames: np.ndarray | None = None
     source: str = ""
     image_from_rig: np.ndarray | None = None
+    late_s: np.ndarray | None = None
+    offsets_s: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check the shapes, and let NaN and confidence 0 be the same points."""
@@ -70,6 +77,10 @@ class Keypoints2D:
             raise ValueError(f"names must differ, got {self.names}")
         if self.sizes is not None and len(self.sizes) != len(self.names):
             raise ValueError(f"sizes must hold {len(self.names)} entries, got {len(self.sizes)}")
+        for name, shape in (("late_s", points.shape[:2]), ("offsets_s", points.shape[1:2])):
+            values = getattr(self, name)
+            if values is not None and np.shape(values) != shape:
+                raise ValueError(f"{name} must have shape {shape}, got {np.shape(values)}")
         seen = (np.abs(points) < FARTHEST_PX).all(-1) & (confidence > 0)  # False for NaN
         frames = np.arange(len(points)) if self.frames is None else np.asarray(self.frames)
         if frames.shape != points.shape[:1]:
@@ -99,6 +110,8 @@ class Keypoints2D:
             names=tuple(names),
             sizes=None if self.sizes is None else tuple(self.sizes[v] for v in order),
             image_from_rig=None if self.image_from_rig is None else self.image_from_rig[order],
+            late_s=None if self.late_s is None else self.late_s[:, order],
+            offsets_s=None if self.offsets_s is None else self.offsets_s[order],
         )
 
     def select_frames(self, index: np.ndarray) -> Keypoints2D:
@@ -108,6 +121,7 @@ class Keypoints2D:
             points_px=self.points_px[index],
             confidence=self.confidence[index],
             frames=np.asarray(self.frames)[index],
+            late_s=None if self.late_s is None else self.late_s[index],
         )
 
     def save(self, path: str | Path) -> None:
@@ -130,17 +144,17 @@ class Keypoints2D:
             "confidence": self.confidence,
             "frames": np.asarray(self.frames),
         }
-        if self.image_from_rig is not None:
-            arrays["image_from_rig"] = self.image_from_rig
+        known = {name: getattr(self, name) for name in _WHERE_KNOWN}
+        arrays |= {name: values for name, values in known.items() if values is not None}
         write_npz(path, header, arrays)
 
 
 def load_keypoints(path: str | Path) -> Keypoints2D:
     """Read keypoints that `Keypoints2D.save` wrote.
 
-    The file is a NumPy `.npz` with `points_px`, `confidence`, `frames` and, where it is known,
-    `image_from_rig` as in `Keypoints2D`, and `header`, a JSON text: format, version, cameras,
-    sizes, joints, edges, flip_pairs, skeleton, fps, source.
+    The file is a NumPy `.npz` with `points_px`, `confidence`, `frames` and, where they are known,
+    `image_from_rig`, `late_s` and `offsets_s` as in `Keypoints2D`, and `header`, a JSON text:
+    format, version, cameras, sizes, joints, edges, flip_pairs, skeleton, fps, source.
     """
     arrays, header = read_npz(path, KEYPOINTS_FORMAT, KEYPOINTS_VERSION)
     try:
@@ -153,7 +167,7 @@ def load_keypoints(path: str | Path) -> Keypoints2D:
             tuple(None if size is None else (size[0], size[1]) for size in header["sizes"]),
             arrays["frames"],
             header["source"],
-            arrays.get("image_from_rig"),
+            **{name: arrays.get(name) for name in _WHERE_KNOWN},
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: is a broken {KEYPOINTS_FORMAT} file ({error})") from None

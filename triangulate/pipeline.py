@@ -3,6 +3,7 @@
     videos -> Recording          synchronized frames, cameras bound to the rig by name
            -> detect_recording   2D keypoints with confidences, several people a view
            -> one_person         the person whose views agree
+           -> at_frame_times     moved by what whole frames left of the cameras' time offsets
            -> triangulate        weighted, robust, with covariance and reasons
            -> Poses3D            -> write_results
 
@@ -33,11 +34,13 @@ from triangulate.output import check_writable, write_results
 from triangulate.people.association import one_person
 from triangulate.poses import Poses3D
 from triangulate.recording import Recording, select_frames
+from triangulate.recording.offsets import NO_OFFSETS, offsets_beside
 from triangulate.recording.recording import Source
 from triangulate.recording.sizes import CROP_LIMIT
 from triangulate.rig import Rig
 from triangulate.rig_formats import load_rig
 from triangulate.skeleton import Skeleton
+from triangulate.sync.keypoints import at_frame_times, pair_keypoints
 from triangulate.triangulation import Method, triangulate_keypoints
 
 
@@ -108,6 +111,7 @@ def open_recording(
         on_size_mismatch=settings.on_size_mismatch,
         match=settings.match,
         fps=settings.fps,
+        sync=settings.sync,
     )
 
 
@@ -126,8 +130,9 @@ def reconstruct_files(
         path: keypoints in any known format (see `load_keypoints_from`).
         rig: the calibrated cameras, or their file.
         out: as in `reconstruct_recording`.
-        settings: `method`, `cameras`, `frames`, `every`, `on_size_mismatch` and `min_confidence`
-            count here; frames go by the numbers that the keypoints say.
+        settings: `method`, `cameras`, `frames`, `every`, `on_size_mismatch`, `min_confidence` and
+            `sync` count here; frames go by the numbers that the keypoints say, and offsets are
+            those of the file named in `sync` alone.
         bind: folder or file name -> camera name, where names alone do not tell.
         skeleton: the joint set, where the files do not tell.
         fps: frames a second, where the files do not tell.
@@ -140,11 +145,7 @@ def reconstruct_files(
         check_writable(out)
     timings_s: dict[str, float] = {}
     with _timed(timings_s, "read"):
-        loaded = rig if isinstance(rig, Rig) else load_rig(rig)
-        loaded = loaded.select(chosen.cameras) if chosen.cameras else loaded
-        keypoints = load_keypoints_from(path, loaded.names, skeleton, fps, bind)
-        keypoints = _select_frames(keypoints, chosen.frames, chosen.every)
-        loaded, notes = _fit_rig(loaded, keypoints, chosen.on_size_mismatch)
+        keypoints, loaded, notes = read_keypoints(path, rig, chosen, bind, skeleton, fps)
     with _timed(timings_s, "triangulate"):
         poses = reconstruct_keypoints(
             keypoints, loaded, chosen.method, min_confidence=chosen.min_confidence
@@ -155,6 +156,27 @@ def reconstruct_files(
         notes = [*loaded.notes, f"keypoints: {keypoints.source}", *notes]
         _write(poses, out, used, timings_s, notes)
     return poses
+
+
+def read_keypoints(
+    path: str | Path | Mapping[str, str | Path],
+    rig: Rig | str | Path,
+    settings: ReconstructConfig,
+    bind: Mapping[str, str] | None = None,
+    skeleton: Skeleton | str | None = None,
+    fps: float | None = None,
+) -> tuple[Keypoints2D, Rig, list[str]]:
+    """Keypoints of the chosen frames, the rig as their images show it, and notes for people.
+
+    Arguments are those of `reconstruct_files`.
+    """
+    loaded = rig if isinstance(rig, Rig) else load_rig(rig)
+    chosen = loaded.select(settings.cameras) if settings.cameras else loaded
+    keypoints = load_keypoints_from(path, chosen.names, skeleton, fps, bind)
+    keypoints, sync_notes = _put_together(keypoints, loaded.names, settings.sync)
+    keypoints = _select_frames(keypoints, settings.frames, settings.every)
+    fitted, notes = _fit_rig(chosen, keypoints, settings.on_size_mismatch)
+    return keypoints, fitted, [*notes, *sync_notes]
 
 
 def reconstruct_keypoints(
@@ -181,7 +203,7 @@ def reconstruct_keypoints(
             f"nobody was found in any view ({keypoints.source or 'arrays'}); check that the videos "
             "show a person, or, where confidences are low, say --min-confidence 0"
         )
-    person = one_person(seen, rig)
+    person = at_frame_times(one_person(seen, rig))
     result = triangulate_keypoints(
         person.points_px[:, :, 0].swapaxes(0, 1),
         person.confidence[:, :, 0].swapaxes(0, 1),
@@ -285,6 +307,18 @@ def _select_frames(keypoints: Keypoints2D, frames: str | None, every: int) -> Ke
         held = f"the keypoints are of frames {numbers[0]} to {numbers[-1]}"
         raise InputError(f"--frames {frames}: {held}")
     return keypoints.select_frames(chosen)
+
+
+def _put_together(
+    keypoints: Keypoints2D, rig_names: Sequence[str], sync: str | None
+) -> tuple[Keypoints2D, list[str]]:
+    """Pair the frames by a file of offsets, unless they were found in paired videos."""
+    if sync is None or sync == NO_OFFSETS:
+        return keypoints, []
+    if keypoints.offsets_s is not None:
+        return keypoints, [f"{sync}: left aside, as the keypoints' frames are paired by offsets"]
+    late_s, notes = offsets_beside("", sync, keypoints.names, rig_names)
+    return (keypoints if late_s is None else pair_keypoints(keypoints, late_s)), notes
 
 
 def _fit_rig(

@@ -19,26 +19,34 @@ Which frames belong together:
 * Constant rates that differ by more than 1 % are refused, unless `match="time"` says that the
   timestamps are right. `match` settles the other cases too.
 
-All files are taken to start at the same moment; offsets between cameras come with `sync.yaml`.
+All files are taken to start at the same moment, unless `sync.yaml` beside them says how late each
+camera is (`triangulate.recording.offsets`; `triangulate sync` writes it). Frames are then paired by
+the corrected time, as near as whole frames allow, and `Recording.late_s` holds the rest. Where
+frames go by number, frame i is then frame i of the reference camera.
 """
 
 from __future__ import annotations
 
+from triangulate.recording.offsets import SYNC_FILE, TimeOffsets, load_offsets
 from triangulate.recording.pairing import MATCHES, Pairing, pair_by_time, pair_frames
 from triangulate.recording.prefetch import read_ahead
-from triangulate.recording.recording import FrameSet, Recording, select_frames
+from triangulate.recording.recording import FrameSet, Recording, content_key, select_frames
 from triangulate.recording.sizes import ON_SIZE_MISMATCH, fit_rig
 from triangulate.recording.sources import bind_videos, list_videos
 
 __all__ = [
     "MATCHES",
     "ON_SIZE_MISMATCH",
+    "SYNC_FILE",
     "FrameSet",
     "Pairing",
     "Recording",
+    "TimeOffsets",
     "bind_videos",
+    "content_key",
     "fit_rig",
     "list_videos",
+    "load_offsets",
     "pair_by_time",
     "pair_frames",
     "read_ahead",

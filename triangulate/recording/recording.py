@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from triangulate.errors import InputError
+from triangulate.recording.offsets import offsets_beside
 from triangulate.recording.pairing import Pairing, pair_frames
 from triangulate.recording.prefetch import read_ahead
 from triangulate.recording.sizes import fit_rig
@@ -58,6 +59,9 @@ class Recording:
         times_s: (T,) when they were taken, since its start; NaN where unknown.
         fps: rate of the recording, whatever frames are chosen; None where unknown or uneven.
         notes: what was assumed, for people.
+        late_s: (T, V) how much later than `times_s` each picture was taken, where offsets or
+            timestamps tell; else None.
+        offsets_s: (V,) how late the cameras are by `sync.yaml`; None without it.
     """
 
     rig: Rig
@@ -68,6 +72,8 @@ class Recording:
     times_s: np.ndarray
     fps: float | None
     notes: tuple[str, ...]
+    late_s: np.ndarray | None = None
+    offsets_s: np.ndarray | None = None
 
     @classmethod
     def open(
@@ -82,6 +88,7 @@ class Recording:
         on_size_mismatch: str = "crop",
         match: str = "auto",
         fps: float | None = None,
+        sync: str | Path | None = None,
     ) -> Recording:
         """Find the videos, check them against the rig, and choose frames.
 
@@ -96,6 +103,8 @@ class Recording:
             on_size_mismatch: "crop", "scale" or "error". See `fit_rig`.
             match: "auto", "number" or "time". See `triangulate.recording`.
             fps: the rate of image folders, which cannot tell it.
+            sync: the file of offsets between the cameras (`triangulate.recording.offsets`); by
+                default `sync.yaml` beside the videos, where there is one; "none": no offsets.
 
         Raises:
             InputError: anything that keeps the recording from being used, with what to do.
@@ -105,7 +114,8 @@ class Recording:
         with ThreadPoolExecutor() as pool:
             videos = tuple(pool.map(partial(probe, fps=fps), paths.values()))
         fitted, size_notes = fit_rig(rig.select(names), videos, on_size_mismatch)
-        pairing = pair_frames(names, videos, match)
+        offsets_s, sync_notes = offsets_beside(source, sync, names, rig.names)
+        pairing = pair_frames(names, videos, match, offsets_s)
         numbers = select_frames(frames, every, pairing.num_announced)
         _check_whole(videos, pairing, numbers)
         notes += [note for video in videos for note in video.notes]
@@ -119,7 +129,9 @@ class Recording:
             frame_numbers=numbers,
             times_s=pairing.times_s[numbers],
             fps=pairing.fps,
-            notes=(*notes, *size_notes, *pairing.notes),
+            notes=(*notes, *size_notes, *pairing.notes, *sync_notes),
+            late_s=None if pairing.late_s is None else pairing.late_s[numbers],
+            offsets_s=offsets_s,
         )
 
     @property
@@ -188,7 +200,7 @@ class Recording:
             return hashlib.blake2b(keys.encode(), digest_size=16).hexdigest()
         if camera not in self.names:
             raise ValueError(f"no camera {camera!r} in the recording; it has {self.names}")
-        return _content_key(self.videos[self.names.index(camera)])
+        return content_key(self.videos[self.names.index(camera)])
 
     def _images(self, view: int) -> Iterator[np.ndarray | None]:
         """One camera's pictures for each of the chosen frames, None where there is none."""
@@ -275,7 +287,8 @@ def _check_whole(videos: Sequence[VideoInfo], pairing: Pairing, numbers: np.ndar
     )
 
 
-def _content_key(video: VideoInfo) -> str:
+def content_key(video: VideoInfo) -> str:
+    """A fingerprint of a file, or of a folder's images; see `Recording.content_key`."""
     digest = hashlib.blake2b(digest_size=16)
     if video.files:
         digest.update(repr([file.stat().st_size for file in video.files]).encode())

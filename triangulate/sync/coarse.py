@@ -14,10 +14,12 @@ from triangulate.sync.resampling import usual_step_s
 MAX_OFFSET_S = 5.0
 """How far apart clocks are looked for unless told otherwise."""
 
-_CLEAR = 0.4
+_CLEAR, _CLEAR_UNCALIBRATED = 0.4, 0.8
 """By so much of a logarithm the distances at the best shift must fall short of those at any rival:
-the fit there is two thirds as far off. By chance the best of some hundred shifts gains 0.1."""
+the fit there is two thirds as far off, or half as far. By chance the best of some hundred shifts
+gains 0.1; where the geometry is fitted to every shift, a few frames may happen to fit well."""
 
+_USUAL = 0.75  # of the shifts, in growing order of their costs: what a wrong one usually costs
 _BASIN_DROP, _BASIN_SHARE = 0.1, 0.3  # a fall by more than noise ends the surroundings of the best
 _AGREE_STEPS = 1.5  # a pair whose shift is farther from the common solution has no part in it
 _ROUNDS = 30
@@ -30,7 +32,7 @@ class Doubt(StrEnum):
     still = "hardly anything moves"
     repeats = "the motion repeats itself, so that several offsets fit"
     beyond = "the offset lies at the limit of the search, or beyond"
-    contradicts = "its views contradict each other"
+    contradicts = "what it sees fits the others at no offset"
     loose = "the motion does not tell it to half a frame"
 
 
@@ -74,7 +76,8 @@ def coarse_offsets(
     step_s = usual_step_s(times_s)
     grid_px = _on_grid(np.asarray(points_px), np.asarray(times_s), step_s)
     found = shift_costs(grid_px, camera, max(1, round(max_offset_s / step_s)))
-    shift, margin, doubts = _best_shifts(found)
+    clear = _CLEAR_UNCALIBRATED if camera is None else _CLEAR
+    shift, margin, doubts = _best_shifts(found, clear)
     num_views = np.shape(points_px)[1]
     weight = np.where([doubt is None for doubt in doubts], margin, 0.0)
     late, agrees = _consistent(found, shift, weight, num_views, reference)
@@ -96,29 +99,24 @@ def _on_grid(points_px: np.ndarray, times_s: np.ndarray, step_s: float) -> np.nd
     return grid_px
 
 
-def _best_shifts(found: ShiftCosts) -> tuple[np.ndarray, np.ndarray, list[Doubt | None]]:
+def _best_shifts(
+    found: ShiftCosts, clear: float
+) -> tuple[np.ndarray, np.ndarray, list[Doubt | None]]:
     """The best shift (P,) of each pair, how clear it is (P,), and what keeps it from counting."""
     known = np.isfinite(found.costs)
-    anything = known.any(axis=1)
-    best = np.where(known, found.costs, np.inf).argmin(axis=1)
-    above = found.costs - np.take_along_axis(found.costs, best[:, None], axis=1)
-    contrast = np.where(known, above, -np.inf).max(axis=1, initial=-np.inf)
-    rival = np.minimum(_rival(above, best), _rival(above[:, ::-1], known.shape[1] - 1 - best))
-    margin = np.where(anything, np.minimum(contrast, rival), 0.0)
-    first_known = known.argmax(axis=1)
-    last_known = known.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
-    at_limit = (best <= first_known) | (best >= last_known)
-    doubts: list[Doubt | None] = []
-    for pair in range(len(best)):
-        if not anything[pair]:
-            doubts.append(Doubt.unseen)
-        elif contrast[pair] < _CLEAR:
-            doubts.append(Doubt.still)
-        elif at_limit[pair]:
-            doubts.append(Doubt.beyond)
-        else:
-            doubts.append(Doubt.repeats if margin[pair] < _CLEAR else None)
-    return found.shifts[best], margin, doubts
+    last = known.shape[1] - 1
+    costs = np.where(known.any(axis=1)[:, None], found.costs, 0.0)  # an unseen pair has no contrast
+    best = np.where(np.isfinite(costs), costs, np.inf).argmin(axis=1)
+    above = costs - np.take_along_axis(costs, best[:, None], axis=1)
+    contrast = np.nanquantile(above, _USUAL, axis=1)
+    rival = np.minimum(_rival(above, best), _rival(above[:, ::-1], last - best))
+    margin = np.minimum(contrast, rival)
+    at_limit = (best <= known.argmax(axis=1)) | (best >= last - known[:, ::-1].argmax(axis=1))
+    code = np.select(
+        [~known.any(axis=1), contrast < clear, at_limit, margin < clear], [1, 2, 3, 4], default=0
+    )
+    names = (None, Doubt.unseen, Doubt.still, Doubt.beyond, Doubt.repeats)
+    return found.shifts[best], margin, [names[number] for number in code.tolist()]
 
 
 def _rival(above: np.ndarray, best: np.ndarray) -> np.ndarray:

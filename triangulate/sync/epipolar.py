@@ -19,7 +19,7 @@ from triangulate.geometry.threads import one_thread
 from triangulate.people.association import fundamental_matrices
 
 _SHARP_PX = 1.0  # nearer is no better: else perfect data would have infinitely good fits
-_MIN_FRAMES, _MIN_SHARE = 8, 0.15  # of the sampled ones, that both views saw a point in
+_MIN_FRAMES, _MIN_SHARE = 8, 0.25  # that both views saw a point in; of the most at any shift
 _SAMPLES, _LEAST_FRAMES, _MOST_FRAMES = 200_000, 60, 300  # points of a shift in all; frames
 _FIT_ROUNDS = 3
 
@@ -51,40 +51,70 @@ def shift_costs(points_px: np.ndarray, camera: Camera | None, max_shift: int) ->
         camera: with leading dim V; None where nothing is known but that the cameras stand still.
         max_shift: in frames.
     """
-    points = torch.from_numpy(np.asarray(points_px, dtype=np.float64)).movedim(1, 0)  # (V, T, N, 2)
-    seen = torch.isfinite(points).all(-1)
-    pixels = torch.where(seen[..., None], points, 0.0)
-    if camera is not None:
-        undistorted, valid = camera.undistort(pixels.flatten(1, 2))
-        pixels, seen = undistorted.view_as(pixels), seen & valid.view_as(seen)
-    homogeneous = torch.cat([pixels, torch.ones_like(pixels[..., :1])], dim=-1)
-    num_views, num_frames, num_points = seen.shape
+    views = _Views.of(points_px, camera)
+    num_views, num_frames, num_points = views.seen.shape
     first, second = torch.triu_indices(num_views, num_views, 1)
-    known = None if camera is None else fundamental_matrices(camera)[first, second]
-    unit_from_px = _normalisers(pixels, seen)
     budget = _SAMPLES // max(1, num_points * len(first))
     stride = max(1, num_frames // min(max(budget, _LEAST_FRAMES), _MOST_FRAMES))
     frames = torch.arange(0, num_frames, stride)
-    least = max(_MIN_FRAMES, _MIN_SHARE * len(frames))
     shifts = np.arange(-max_shift, max_shift + 1)
-    costs = []
-    for shift in shifts.tolist():
-        here = frames[(frames + shift >= 0) & (frames + shift < num_frames)]
-        one, other = homogeneous[:, here][first], homogeneous[:, here + shift][second]
-        both = seen[:, here][first] & seen[:, here + shift][second]
-        geometry = known
-        if geometry is None:
-            geometry = _fitted(one, other, both, unit_from_px[first], unit_from_px[second])
-        squared_px = torch.where(both, _sampson(one, other, geometry)[0], torch.nan)
-        if len(here) == 0:
-            squared_px = squared_px.new_full((len(first), 1, num_points), torch.nan)
-        median = 0.5 * torch.log(squared_px.nanmedian(1).values + _SHARP_PX**2)  # (P, N)
-        costs.append(torch.where(both.sum(1) >= least, median, torch.nan))
-    by_point = torch.stack(costs, dim=1)  # (P, K, N)
+    found = [views.point_costs(first, second, frames, shift) for shift in shifts.tolist()]
+    by_point, count = (torch.stack(parts, dim=1) for parts in zip(*found, strict=True))  # (P, K, N)
+    least = (_MIN_SHARE * count.amax(1, keepdim=True)).clamp_min(_MIN_FRAMES)
+    by_point = torch.where(count >= least, by_point, torch.nan)
     relative = by_point - by_point.nanmedian(1, keepdim=True).values
-    enough = torch.isfinite(relative).sum(-1) * 2 >= torch.isfinite(relative).any(1).sum(-1)[:, None]
+    counted = torch.isfinite(relative)
+    enough = 2 * counted.sum(-1) >= counted.any(1).sum(-1)[:, None]  # of the points ever seen
     mean = torch.where(enough, relative.nanmean(-1), torch.nan)
     return ShiftCosts(first.numpy(), second.numpy(), shifts, mean.numpy())
+
+
+@dataclass(frozen=True)
+class _Views:
+    """What the views saw, ready to be compared.
+
+    Attributes:
+        pixels: (V, T, N, 3) homogeneous; undistorted where the lenses are known.
+        seen: (V, T, N) bool.
+        unit_from_px: (V, 3, 3) moves each view's points around zero, with a spread of one.
+        lines_from_px: (V, V, 3, 3) fundamental matrices, None where they are not known.
+    """
+
+    pixels: Tensor
+    seen: Tensor
+    unit_from_px: Tensor
+    lines_from_px: Tensor | None
+
+    @classmethod
+    def of(cls, points_px: np.ndarray, camera: Camera | None) -> _Views:
+        """Points as in `shift_costs`."""
+        points = torch.from_numpy(np.asarray(points_px, dtype=np.float64)).movedim(1, 0)
+        seen = torch.isfinite(points).all(-1)
+        pixels = torch.where(seen[..., None], points, 0.0)
+        if camera is not None:
+            undistorted, valid = camera.undistort(pixels.flatten(1, 2))
+            pixels, seen = undistorted.view_as(pixels), seen & valid.view_as(seen)
+        homogeneous = torch.cat([pixels, torch.ones_like(pixels[..., :1])], dim=-1)
+        known = None if camera is None else fundamental_matrices(camera)
+        return cls(homogeneous, seen, _normalisers(pixels, seen), known)
+
+    def point_costs(
+        self, first: Tensor, second: Tensor, frames: Tensor, shift: int
+    ) -> tuple[Tensor, Tensor]:
+        """(P, N) logarithms of the median distance at one shift, and from how many frames."""
+        here = frames[(frames + shift >= 0) & (frames + shift < self.seen.shape[1])]
+        both = self.seen[:, here][first] & self.seen[:, here + shift][second]
+        if len(here) == 0:
+            return self.pixels.new_full(both.sum(1).shape, torch.nan), both.sum(1)
+        one, other = self.pixels[:, here][first], self.pixels[:, here + shift][second]
+        if self.lines_from_px is None:
+            geometry = _fitted(
+                one, other, both, self.unit_from_px[first], self.unit_from_px[second]
+            )
+        else:
+            geometry = self.lines_from_px[first, second]
+        squared_px = torch.where(both, _sampson(one, other, geometry)[0], torch.nan)
+        return 0.5 * torch.log(squared_px.nanmedian(1).values + _SHARP_PX**2), both.sum(1)
 
 
 def _sampson(one: Tensor, other: Tensor, geometry: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,7 +133,7 @@ def _sampson(one: Tensor, other: Tensor, geometry: Tensor) -> tuple[Tensor, Tens
 
 
 def _normalisers(pixels: Tensor, seen: Tensor) -> Tensor:
-    """(V, 3, 3) that move each view's points around zero, with a spread of one."""
+    """(V, 3, 3), see `_Views`."""
     count = seen.sum((1, 2)).clamp_min(1)
     weight = seen[..., None]
     middle = (weight * pixels).sum((1, 2)) / count[:, None]

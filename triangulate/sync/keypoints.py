@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from triangulate.errors import InputError
 from triangulate.keypoints import MIN_CONFIDENCE, Keypoints2D
 from triangulate.people.association import one_person
+from triangulate.recording.offsets import TimeOffsets
 from triangulate.rig import Rig
 from triangulate.sync.coarse import MAX_OFFSET_S, Doubt, coarse_offsets
-from triangulate.sync.refinement import refine_offsets
+from triangulate.sync.refinement import RefinedOffsets, refine_offsets
 from triangulate.sync.resampling import last_until, shift_points, usual_step_s
 
 _MOST_FRAMES = 3000  # the liveliest stretch of a long recording tells enough
 _LOOSE_STEPS, _LOOSE_S = 0.5, 0.005  # less sure than both is not sure
 _STRAY_STEPS, _STRAY_S = 3, 0.1  # how far from the coarse offset the fine one may lie
+_AGREEING = 0.5  # of a camera's observations, that must fit those of the others
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +43,25 @@ class OffsetEstimate:
     doubts: tuple[Doubt | None, ...]
     fps: float
     num_frames: int
+
+    def as_offsets(self, found: str) -> TimeOffsets:
+        """What `sync.yaml` holds; `found` says where the figures come from."""
+        return TimeOffsets(self.names, self.late_s, self.reference, self.sigma_s, found)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers and texts."""
+        cameras = [
+            {"name": name, "late_s": late_s, "sigma_s": sigma_s, "late_frames": late_s * self.fps}
+            for name, late_s, sigma_s in zip(
+                self.names, self.late_s.tolist(), self.sigma_s.tolist(), strict=True
+            )
+        ]
+        return {
+            "reference": self.reference,
+            "fps": self.fps,
+            "frames": self.num_frames,
+            "cameras": cameras,
+        }
 
 
 def estimate_offsets(
@@ -78,7 +100,7 @@ def estimate_offsets(
         own_s = times_s[:, None] + (0.0 if paired.late_s is None else paired.late_s)
         refined = refine_offsets(points_px, own_s, rig.cameras, None, index)
         late_s, sigma_s = late_s + refined.late_s, refined.sigma_s
-        doubts = _doubts(refined.late_s, sigma_s, usual_step_s(times_s))
+        doubts = _doubts(refined, usual_step_s(times_s))
     if seen.offsets_s is not None:
         late_s = late_s + seen.offsets_s - seen.offsets_s[index]
     fps = float(keypoints.fps or np.nan)
@@ -96,7 +118,7 @@ def pair_keypoints(keypoints: Keypoints2D, late_s: np.ndarray) -> Keypoints2D:
         The keypoints at the same frame numbers; NaN where a camera has no frame near the time.
     """
     times_s, step_s = _times(keypoints)
-    num_frames, num_views = keypoints.points_px.shape[:2]
+    num_views = len(keypoints.names)
     known_s = 0.0 if keypoints.late_s is None else keypoints.late_s
     taken_s = times_s[:, None] + known_s + late_s  # (T, V)
     wanted_s = np.repeat(times_s[:, None], num_views, axis=1)
@@ -114,9 +136,7 @@ def pair_keypoints(keypoints: Keypoints2D, late_s: np.ndarray) -> Keypoints2D:
     offsets_s = late_s if keypoints.offsets_s is None else keypoints.offsets_s + late_s
     return replace(
         keypoints,
-        points_px=np.where(
-            there[..., None, None, None], keypoints.points_px[frame, views], np.nan
-        ),
+        points_px=np.where(there[..., None, None, None], keypoints.points_px[frame, views], np.nan),
         confidence=np.where(there[..., None, None], keypoints.confidence[frame, views], 0),
         late_s=np.where(there, rest_s, 0.0),
         offsets_s=offsets_s,
@@ -147,7 +167,9 @@ def at_frame_times(keypoints: Keypoints2D) -> Keypoints2D:
 def _times(keypoints: Keypoints2D) -> tuple[np.ndarray, float]:
     """(T,) seconds of the frames, and the usual step."""
     if keypoints.fps is None:
-        raise InputError("the keypoints tell no frame rate, so that offsets mean nothing: say --fps")
+        raise InputError(
+            "the keypoints tell no frame rate, so that offsets mean nothing: say --fps"
+        )
     times_s = np.asarray(keypoints.frames) / keypoints.fps
     return times_s, usual_step_s(times_s)
 
@@ -176,9 +198,10 @@ def _liveliest(keypoints: Keypoints2D) -> Keypoints2D:
     return keypoints.select_frames(np.arange(start, start + _MOST_FRAMES))
 
 
-def _doubts(moved_s: np.ndarray, sigma_s: np.ndarray, step_s: float) -> tuple[Doubt | None, ...]:
-    """What speaks against refined offsets: they strayed from the coarse ones, or are not sharp."""
-    strayed = np.abs(moved_s) > max(_STRAY_STEPS * step_s, _STRAY_S)
-    loose = ~(sigma_s <= max(_LOOSE_STEPS * step_s, _LOOSE_S))
+def _doubts(refined: RefinedOffsets, step_s: float) -> tuple[Doubt | None, ...]:
+    """What speaks against refined offsets."""
+    strayed = np.abs(refined.late_s) > max(_STRAY_STEPS * step_s, _STRAY_S)
+    strayed |= refined.agreement < _AGREEING
+    loose = ~(refined.sigma_s <= max(_LOOSE_STEPS * step_s, _LOOSE_S))
     codes = np.where(strayed, 2, np.where(loose, 1, 0)).tolist()
     return tuple((None, Doubt.loose, Doubt.contradicts)[code] for code in codes)

@@ -6,8 +6,9 @@ the rest. The points are eliminated from it (Schur complement).
 
 Two things would pull the offsets: a camera that is calibrated or labelled a little off has
 residuals of one sign that look like a delay where the motion goes one way for long, so the mean of
-every point's residuals over two seconds says nothing here; and errors last for several frames, so
-the covariance is taken from the residuals as they are correlated in time (Newey & West 1987).
+every point's residuals over two seconds says nothing here. And errors last: the covariance is taken
+from the residuals as they are correlated in time (Newey & West 1987), and as the points differ,
+each of which may be found a little elsewhere in every view.
 """
 
 from __future__ import annotations
@@ -46,11 +47,14 @@ class RefinedOffsets:
         late_s: (V,) seconds, see `triangulate.sync`.
         covariance_s2: (V, V); zero for the reference.
         noise_px: scale of the residuals, once a point's mean is taken out.
+        agreement: (V,) share of each camera's observations that fit the others', of points that
+            three cameras or more saw; NaN without any.
     """
 
     late_s: np.ndarray
     covariance_s2: np.ndarray
     noise_px: float
+    agreement: np.ndarray
 
     @property
     def sigma_s(self) -> np.ndarray:
@@ -68,6 +72,7 @@ class _Fit:
         weight: (V, K, N) 1 / px^2.
         slope: what remains of the weights' sum where a robust weight falls with its residual.
         noise_px: see `RefinedOffsets`.
+        agreement: (V,) likewise.
     """
 
     residual_px: Tensor
@@ -75,6 +80,7 @@ class _Fit:
     weight: Tensor
     slope: float
     noise_px: float
+    agreement: Tensor
 
 
 @one_thread()
@@ -108,7 +114,7 @@ def refine_offsets(
     at_s = common_s[:: math.ceil(num_frames / most)]
     blocks = _blocks(at_s)
     bias_px: Tensor | float = 0.0
-    noise_px: float | None = None
+    noise_px = 0.0
     for _ in range(_STEPS):
         position, velocity = smooth_at(points, own_s + late, at_s, width_s)
         fit = _fit(position, velocity, camera, torch.from_numpy(others), bias_px, noise_px)
@@ -116,13 +122,13 @@ def refine_offsets(
         by_late, _ = _without_means(fit.by_late, fit.weight, blocks)
         noise_px, bias_px = fit.noise_px, bias_px + mean
         normal, scores = _normal_equations(residual, by_late, fit.weight)
-        move = torch.linalg.solve(normal, scores.sum(0)).clamp(-step_s, step_s).numpy()
+        move = torch.linalg.solve(normal, scores.sum((0, 1))).clamp(-step_s, step_s).numpy()
         late[others] += move
         if np.abs(move).max(initial=0.0) < _SETTLED_S:
             break
     covariance = np.zeros((num_views, num_views))
     covariance[np.ix_(others, others)] = _covariance(normal * fit.slope, scores, at_s, width_s)
-    return RefinedOffsets(late, covariance, noise_px)
+    return RefinedOffsets(late, covariance, noise_px, fit.agreement.numpy())
 
 
 def _fit(
@@ -131,9 +137,18 @@ def _fit(
     camera: Camera,
     others: Tensor,
     bias_px: Tensor | float,
-    noise_px: float | None,
+    noise_px: float,
 ) -> _Fit:
-    """Triangulate positions (K, V, N, 2) that move with velocities (K, V, N, 2)."""
+    """Triangulate positions (K, V, N, 2) that move with velocities (K, V, N, 2).
+
+    Args:
+        position: pixels, NaN where not known.
+        velocity: pixels a second.
+        camera: with leading dim V.
+        others: (L,) the views whose offsets are free.
+        bias_px: (V, K, N, 2) or 0, what is known to be systematic.
+        noise_px: scale of the errors; 0 where it is not known yet.
+    """
     seen = torch.from_numpy(np.isfinite(position).all(-1)).movedim(1, 0)  # (V, K, N)
     moving = torch.from_numpy(np.nan_to_num(velocity)).movedim(1, 0).flatten(1, 2)
     pixels = torch.from_numpy(np.nan_to_num(position)).movedim(1, 0)
@@ -154,6 +169,7 @@ def _fit(
     by_late = -torch.einsum("vmik,mlk->vmil", jacobian, follow)
     by_late[others, :, :, torch.arange(len(others))] += moving[others]
     fair = used & (shows > 0.5)
+    several = observed & (observed.sum(0) > 2)
     now_px = _LEAST_PX
     if bool(fair.any()):
         now_px = _WIDER * math.sqrt(float(refined.squared_px[fair].median()) / (2 * math.log(2)))
@@ -163,6 +179,7 @@ def _fit(
         weight.unflatten(1, seen.shape[1:]),
         _slope(refined.squared_px[weight > 0] / scale[weight > 0].square()),
         max(now_px, _LEAST_PX),
+        (fair & several).sum(1) / several.sum(1),
     )
 
 
@@ -217,11 +234,11 @@ def _without_means(values: Tensor, weight: Tensor, blocks: Tensor) -> tuple[Tens
 
 
 def _normal_equations(residual: Tensor, by_late: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """The normal matrix (L, L), and each time's part of the right-hand side (K, L)."""
+    """The normal matrix (L, L), and the parts of the right-hand side (K, N, L)."""
     weighted = by_late * weight[..., None, None]
     normal = torch.einsum("vknia,vknib->ab", weighted, by_late)
     normal = normal + torch.eye(len(normal), dtype=normal.dtype) / _WORTH_S**2
-    return normal, torch.einsum("vknia,vkni->ka", weighted, residual)
+    return normal, torch.einsum("vknia,vkni->kna", weighted, residual)
 
 
 def _covariance(normal: Tensor, scores: Tensor, at_s: np.ndarray, width_s: float) -> np.ndarray:
@@ -229,14 +246,14 @@ def _covariance(normal: Tensor, scores: Tensor, at_s: np.ndarray, width_s: float
 
     Args:
         normal: (L, L).
-        scores: (K, L).
+        scores: (K, N, L).
         at_s: (K,).
         width_s: of the smoothing, over which white noise is alike.
     """
     step_s = usual_step_s(at_s)
     duration_s = len(at_s) * step_s
     lasting = max(1, min(round(_LASTING_S / step_s), len(at_s) // 3))
-    inverse, parts = torch.linalg.inv(normal).numpy(), scores.numpy()
+    inverse, parts = torch.linalg.inv(normal).numpy(), scores.sum(1).numpy()
     scatter = parts.T @ parts
     for lag in range(1, min(lasting, len(at_s) - 1) + 1):
         together = parts[lag:].T @ parts[:-lag]
@@ -248,4 +265,7 @@ def _covariance(normal: Tensor, scores: Tensor, at_s: np.ndarray, width_s: float
     white = inverse * max(1.0, width_s / step_s)
     known = duration_s / _LASTING_S
     mixed = (known * seen + _PRIOR_STRETCHES * white) / (known + _PRIOR_STRETCHES)
-    return mixed + _SMOOTHING_S**2 * (1 + np.eye(len(inverse)))
+    mixed *= 1 + 2 / known  # with few stretches, what lasts longer than they do does not show
+    points = (scores.sum(0) - scores.sum((0, 1)) / scores.shape[1]).numpy()  # (N, L)
+    lasting_errors = inverse @ points.T @ points @ inverse
+    return mixed + lasting_errors + _SMOOTHING_S**2 * (1 + np.eye(len(inverse)))

@@ -73,6 +73,7 @@ def walk(
     speed_mps: float = 1.1,
     half_length_m: float = 1.7,
     skeleton: Skeleton | None = None,
+    start_s: float = 0.0,
 ) -> Motion:
     """A person walking a figure eight around the origin.
 
@@ -88,6 +89,7 @@ def walk(
         half_length_m: from the middle of the figure eight to its ends.
         skeleton: `Skeleton.named("h36m17")` by default; any set whose joint names are known here
             (COCO, BODY_25, Human3.6M).
+        start_s: when the first frame is taken: the same walk, seen by a camera that is late.
     """
     skeleton = Skeleton.named("h36m17") if skeleton is None else skeleton
     lengths = {
@@ -97,7 +99,7 @@ def walk(
     direction, start, phase = uniform(generator, 0, 1, (3,))
     path = figure_eight(half_length_m, 2 * np.pi * direction)
     stride_m = 0.66 * height_m * (speed_mps / 1.2) ** 0.5
-    walked = speed_mps * np.arange(num_frames) / fps + start * path.length_m[-1]
+    walked = speed_mps * (start_s + np.arange(num_frames) / fps) + start * path.length_m[-1]
     cycle = walked / stride_m + phase
     shape = FootShape(lengths["ankle_height"], lengths["heel"], lengths["toe"])
     feet = {

@@ -1,0 +1,1 @@
+"""Commands of `triangulate` with a module of their own; `triangulate.cli` registers them."""
