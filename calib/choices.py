@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from calib.bundle import NUM_INTRINSICS
 from calib.intrinsics import refined_by_default
+from calib.unknowns import NUM_INTRINSICS
 from triangulate.errors import InputError
 from triangulate.geometry.lens import LENS_MODELS
 

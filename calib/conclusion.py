@@ -9,15 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calib.bundle import State, Views, residuals, squared_sigmas
 from calib.choices import COEFFICIENT_NAMES
 from calib.noise import CUTOFF
 from calib.observations import Observations
 from calib.problem import Problem
+from calib.projection import residuals, squared_sigmas
 from calib.refinement import Refined
 from calib.solution import Finding, Solution
 from calib.space import output_jacobian, rotation_vector
 from calib.uncertainty import uncertainty
+from calib.unknowns import State, Views
 from triangulate.geometry.lens import LENS_COEFFICIENTS, LENS_MODELS
 from triangulate.geometry.rigid import Rigid
 from triangulate.rig import Rig
@@ -61,6 +62,7 @@ def conclude(problem: Problem, observations: Observations, refined: Refined) -> 
         values=values,
         covariance=covariance,
         late_s=state.late_s.numpy(),
+        coherence=known.coherence,
         notes=observations.notes,
     )
 

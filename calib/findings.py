@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calib.bundle import Free, Prior, State, Target, Views, adjust, normal_equations, tukey
+from calib.bundle import adjust, normal_equations
+from calib.losses import tukey
 from calib.solution import Finding
 from calib.uncertainty import pseudo_inverse
+from calib.unknowns import Free, Prior, State, Target, Views
 from triangulate.sync import velocities_px
 
 _SURE = 5.0  # sigmas from which on something is said

@@ -13,18 +13,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from calib.bundle import (
-    NUM_INTRINSICS,
-    Free,
-    Prior,
-    State,
-    Target,
-    Views,
-    adjust,
-    cauchy,
-)
+from calib.bundle import adjust
+from calib.losses import cauchy
 from calib.noise import spread_px
 from calib.poses import identity_poses, refine_poses
+from calib.unknowns import NUM_INTRINSICS, Free, Prior, State, Target, Views
 from triangulate.geometry.camera import Camera
 from triangulate.geometry.homography import (
     pose_of_homography,

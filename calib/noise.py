@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from calib.bundle import State, Target, Views, residuals, squared_sigmas
+from calib.projection import residuals, squared_sigmas
+from calib.unknowns import State, Target, Views
 
 CUTOFF = 4.5
 """Points farther off than so many sigmas are outliers; of good ones that is 1 in 25,000."""

@@ -7,10 +7,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from calib.bundle import State, Target, Views, cauchy
 from calib.graph import Candidates
 from calib.groups import all_pairs_within, rank_within
+from calib.losses import cauchy
 from calib.poses import pose_costs, refine_poses
+from calib.unknowns import State, Target, Views
 from triangulate.geometry.rigid import Rigid
 
 _CLOSE_PX = 4.0  # scale of the loss by which a target pose is chosen

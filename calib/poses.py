@@ -7,18 +7,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from calib.bundle import (
-    Free,
-    Prior,
-    State,
-    Target,
-    Views,
-    cauchy,
-    moved_state,
-    normal_equations,
-    residuals,
-    squared_sigmas,
-)
+from calib.bundle import moved_state, normal_equations
+from calib.losses import cauchy
+from calib.projection import residuals, squared_sigmas
+from calib.unknowns import Free, Prior, State, Target, Views
 from triangulate.geometry.rigid import Rigid
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calib.bundle import Prior, State, Target, Views
 from calib.choices import Fix, LensChoice, Share, labels_of, lens_of
 from calib.intrinsics import default_intrinsics
 from calib.observations import Observations
 from calib.poses import identity_poses
+from calib.unknowns import Prior, State, Target, Views
 from triangulate.errors import InputError
 from triangulate.geometry.lens import LENS_COEFFICIENTS, LENS_MODELS
 from triangulate.geometry.rigid import Rigid
@@ -101,7 +101,7 @@ def pose_problem(
         names=names,
         state=state,
         target=Target.of(points),
-        views=_views(observations),
+        views=views_of(observations),
         labels=labels,
         prior=prior,
         known=known,
@@ -212,7 +212,7 @@ def _prior(observations: Observations, state: State, known: Tensor) -> Prior:
     return Prior(mean, 1 / sigma.square())
 
 
-def _views(observations: Observations) -> Views:
+def views_of(observations: Observations) -> Views:
     """The views with a point at least, as tensors."""
     seen = observations.seen
     camera, frame = np.nonzero(seen.any(-1))

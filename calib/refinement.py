@@ -8,12 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calib.bundle import Free, State, Views, adjust, cauchy, tukey
+from calib.bundle import adjust
 from calib.findings import image_velocities
 from calib.intrinsics import Start
+from calib.losses import cauchy, tukey
 from calib.noise import inlier_noise, spread_px, with_misfit
 from calib.observations import Observations
 from calib.problem import Problem
+from calib.unknowns import Free, State, Views
 from triangulate.errors import InputError
 
 

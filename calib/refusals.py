@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calib.bundle import residuals
 from calib.intrinsics import MIN_POINTS, Start
 from calib.noise import CUTOFF
 from calib.observations import Observations
 from calib.problem import Problem
+from calib.projection import residuals
 from calib.refinement import Refined
 from calib.solution import Solution
 from triangulate.errors import InputError

@@ -55,6 +55,8 @@ class Solution:
         covariance: (P, P) of the values; zero for what was held fixed.
         late_s: (V,) how much later than the reference each camera took its pictures; zeros unless
             asked for.
+        coherence: by what the covariance was widened because the points of a view err together; 1
+            where they do not.
         findings: what is suspicious.
         notes: what was assumed, for people.
         settings: what was asked of the solver, by its arguments' names, as JSON holds it.
@@ -73,6 +75,7 @@ class Solution:
     values: np.ndarray
     covariance: np.ndarray
     late_s: np.ndarray
+    coherence: float = 1.0
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -125,6 +128,7 @@ class Solution:
             "findings": [[f.code, f.text, f.camera] for f in self.findings],
             "notes": self.notes,
             "settings": dict(self.settings),
+            "coherence": self.coherence,
         }
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {name: getattr(self.observations, name) for name in ("points_px", "frames")}
@@ -175,6 +179,7 @@ def load_solution(folder: str | Path) -> Solution:
             findings=tuple(Finding(*finding) for finding in header["findings"]),
             notes=tuple(header["notes"]),
             settings=header.get("settings", {}),
+            coherence=float(header.get("coherence", 1.0)),
             **{name: arrays[name] for name in _ARRAYS},
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calib.bundle import State, Views, residuals, squared_sigmas
 from calib.choices import Fix, LensChoice, Share, solver_settings
 from calib.conclusion import conclude, with_findings
 from calib.findings import (
@@ -43,9 +42,11 @@ from calib.observations import Observations
 from calib.placement import place_targets, reconsidered, renumbered
 from calib.poses import refine_poses
 from calib.problem import Problem, pose_problem
+from calib.projection import residuals, squared_sigmas
 from calib.refinement import Refined, finely_refined, moving, roughly_refined, with_clocks
 from calib.refusals import check_fit, check_lenses, check_seen, check_usable
 from calib.solution import Finding, Solution
+from calib.unknowns import State, Views
 from triangulate.errors import InputError
 from triangulate.geometry.homography import mirrored_pose
 from triangulate.geometry.threads import one_thread

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calib.bundle import State, Target, Views, jacobians
 from calib.choices import COEFFICIENT_NAMES
+from calib.projection import jacobians
+from calib.unknowns import State, Target, Views
 from triangulate.errors import InputError
 from triangulate.geometry.covariance import information_matrix, inverse_information
 from triangulate.geometry.lens import MAX_COEFFICIENTS
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from triangulate.rig import Rig
 
 _MOST_ANCHORS = 400  # points of the target that fix the frame of comparison
+_MOST_NUMBERS = 4_000_000  # of a Jacobian held at a time
 
 
 def expected_error_m(
@@ -29,18 +31,44 @@ def expected_error_m(
     points = np.asarray(points_world, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 3:
         raise InputError(f"points_world must have shape (N, 3), got {points.shape}")
+    at = torch.from_numpy(points)
+    motion = held_motion(solution)
+    covariance = torch.from_numpy(solution.covariance)
+    size = 2 * len(solution.rig) * max(1, len(solution.parameters))
+    errors = []
+    for chunk in at.split(max(1, _MOST_NUMBERS // size)):
+        gain, noise, _ = point_gains(solution, chunk)
+        relative = gain - motions(chunk) @ motion
+        variance = ((relative @ covariance) * relative).sum((-2, -1))
+        trace = noise.diagonal(dim1=-2, dim2=-1).sum(-1)
+        errors.append((variance + detection_sigma_px**2 * trace).clamp_min(0).sqrt())
+    return torch.cat(errors).numpy() if errors else np.zeros(0)
+
+
+def anchors_world(solution: Solution) -> Tensor:
+    """Places (A, 3) where the target was filmed: rigs are compared in the frame that fits them."""
     anchors = solution.target_points_world.reshape(-1, 3)
     anchors = anchors[np.isfinite(anchors).all(-1)]
-    anchors = anchors[:: max(1, len(anchors) // _MOST_ANCHORS)]
-    gain, noise, _ = point_gains(solution, torch.from_numpy(points))
-    anchor_gain, _, anchor_seen = point_gains(solution, torch.from_numpy(anchors))
-    at = torch.from_numpy(anchors)
-    motion = _fitted_motion(at[anchor_seen], anchor_gain[anchor_seen])
-    relative = gain - _motions(torch.from_numpy(points)) @ motion
-    covariance = torch.from_numpy(solution.covariance)
-    variance = ((relative @ covariance) * relative).sum((-2, -1))
-    trace = noise.diagonal(dim1=-2, dim2=-1).sum(-1)
-    return (variance + detection_sigma_px**2 * trace).clamp_min(0).sqrt().numpy()
+    return torch.from_numpy(anchors[:: max(1, len(anchors) // _MOST_ANCHORS)])
+
+
+def held_motion(solution: Solution) -> Tensor:
+    """The motion of space (6, P) that parameters make, as `anchors_world` tell it."""
+    anchors = anchors_world(solution)
+    gain, _, seen = point_gains(solution, anchors)
+    rows = motions(anchors[seen]).flatten(0, 1)
+    return torch.linalg.lstsq(rows, gain[seen].flatten(0, 1)).solution
+
+
+def pixel_gains(solution: Solution, points_world: Tensor) -> Tensor:
+    """How pixels of points in space move when the parameters do, (V, N, 2, P).
+
+    Space is held where the target was filmed, so that a motion of the whole rig moves no pixel.
+    """
+    _, by_point, _ = solution.rig.cameras.project_with_jacobian(points_world)
+    return by_parameters(solution, points_world) + by_point @ (
+        motions(points_world) @ held_motion(solution)
+    )
 
 
 def point_gains(solution: Solution, points_world: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -66,7 +94,7 @@ def point_gains(solution: Solution, points_world: Tensor) -> tuple[Tensor, Tenso
     seen = inside.sum(0) >= 2
     information = information_matrix(by_point, inside.to(points_px))
     inverse, fixed = inverse_information(information)
-    by_parameter = _by_parameters(solution, points_world)  # (V, N, 2, P)
+    by_parameter = by_parameters(solution, points_world)  # (V, N, 2, P)
     weighted = (by_point * inside[..., None, None]).movedim(0, 1).flatten(1, 2)  # (N, 2V, 3)
     rows = by_parameter.movedim(0, 1).reshape(num_points, 2 * num_cameras, -1)
     gain = -inverse @ (weighted.mT @ rows)
@@ -78,7 +106,7 @@ def point_gains(solution: Solution, points_world: Tensor) -> tuple[Tensor, Tenso
     )
 
 
-def _by_parameters(solution: Solution, points_world: Tensor) -> Tensor:
+def by_parameters(solution: Solution, points_world: Tensor) -> Tensor:
     """The derivative of every camera's pixels by the solution's parameters, (V, N, 2, P)."""
     rig = solution.rig
     cameras = rig.cameras
@@ -87,19 +115,7 @@ def _by_parameters(solution: Solution, points_world: Tensor) -> Tensor:
     points = reference_from_world.apply(points_world)
     cam_from_reference = pose @ reference_from_world.inverse()
     K = cameras.K
-    intrinsics = torch.cat(
-        [K[:, :1, 0], K[:, 1:2, 1] / K[:, :1, 0], K[:, :2, 2], cameras.lens.coefficients], dim=-1
-    )
-    still = Rigid(torch.eye(3, dtype=K.dtype)[None], torch.zeros(1, 3, dtype=K.dtype))
-    state = State(
-        intrinsics,
-        K[:, 0, 1],
-        cameras.lens.model,
-        cam_from_reference,
-        still,
-        torch.zeros(3, dtype=K.dtype),
-        torch.zeros(len(rig), dtype=K.dtype),
-    )
+    state = rig_state(rig, cam_from_reference)
     every = torch.arange(len(rig))
     views = Views(
         torch.zeros(len(rig), len(points), 2, dtype=K.dtype),
@@ -120,6 +136,25 @@ def _by_parameters(solution: Solution, points_world: Tensor) -> Tensor:
             v, :, :, place[name] if name in place else _slot(rig, v, name)
         ]
     return columns
+
+
+def rig_state(rig: Rig, cam_from_world: Rigid) -> State:
+    """The adjuster's state of a rig's cameras, posed as given, with one target at the origin."""
+    cameras = rig.cameras
+    K = cameras.K
+    intrinsics = torch.cat(
+        [K[:, :1, 0], K[:, 1:2, 1] / K[:, :1, 0], K[:, :2, 2], cameras.lens.coefficients], dim=-1
+    )
+    still = Rigid(torch.eye(3, dtype=K.dtype)[None], torch.zeros(1, 3, dtype=K.dtype))
+    return State(
+        intrinsics,
+        K[:, 0, 1],
+        cameras.lens.model,
+        cam_from_world,
+        still,
+        torch.zeros(3, dtype=K.dtype),
+        torch.zeros(len(rig), dtype=K.dtype),
+    )
 
 
 COLUMN_NAMES = (
@@ -168,13 +203,7 @@ def vector_by_turn(vectors: Tensor) -> Tensor:
     return torch.eye(3, dtype=vectors.dtype) - 0.5 * cross + factor * (cross @ cross)
 
 
-def _motions(points: Tensor) -> Tensor:
+def motions(points: Tensor) -> Tensor:
     """By a turn and a shift of space, points move as this (N, 3, 6) says."""
     identity = torch.eye(3, dtype=points.dtype).expand(len(points), 3, 3)
     return torch.cat([-skew(points), identity], dim=-1)
-
-
-def _fitted_motion(points: Tensor, gain: Tensor) -> Tensor:
-    """The motion of space (6, P) nearest to how points move with the parameters."""
-    rows = _motions(points).flatten(0, 1)
-    return torch.linalg.lstsq(rows, gain.flatten(0, 1)).solution

@@ -12,21 +12,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from calib.bundle import (
-    TUKEY_WIDTH,
-    Free,
-    Prior,
-    State,
-    Target,
-    Views,
-    columns_of,
-    jacobians,
-    least_squares,
-    normal_equations,
-    residuals,
-    squared_sigmas,
-    tukey,
-)
+from calib.bundle import columns_of, normal_equations
+from calib.losses import TUKEY_WIDTH, least_squares, tukey
+from calib.projection import jacobians, residuals, squared_sigmas
+from calib.unknowns import Free, Prior, State, Target, Views
 
 _LEAST_POINTS = 6  # of a view whose motions as a whole are looked at
 

@@ -10,15 +10,19 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from calib.artwork import artwork_of, draw
 from calib.choices import COEFFICIENT_NAMES
 from calib.observations import Observations
 from calib.solution import Solution
+from calib.targets import Target
 from triangulate.geometry.similarity import align
 from triangulate.rig import Rig
 from triangulate.synthetic import ring_rig
 from triangulate.synthetic.boards import BoardScene, board_grid, board_scene
 from triangulate.synthetic.draws import seeded
+from triangulate.synthetic.pictures import developed, photograph
 
+_PRINT_PX_PER_M, _PRINT_MARGIN_M = 6000.0, 0.03
 NEAR = {"volume": ((0.0, 0.0, 1.0), (0.6, 0.6, 0.4)), "max_tilt_deg": 75.0}
 
 
@@ -97,3 +101,72 @@ def true_values() -> Callable[[Solution, Rig], np.ndarray]:
 @pytest.fixture(autouse=True)
 def _no_default_dtype() -> None:
     assert torch.get_default_dtype() == torch.float32
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A picture of a printed board, and where its points truly are."""
+
+    grey: np.ndarray  # (H, W) float64
+    truth_px: np.ndarray  # (N, 2)
+    target: Target
+
+    def developed(self, seed: int = 0, noise_grey: float = 1.0) -> np.ndarray:
+        return developed(self.grey, seeded(seed), noise_grey)
+
+    def error_px(self, points_px: np.ndarray) -> np.ndarray:
+        """(N, 2) off the truth, in the numbering that fits best."""
+        errors = [points_px - self.truth_px[order] for order in self.target.symmetries]
+        return min(errors, key=lambda error: float(np.nanmean(np.abs(error))))
+
+
+@pytest.fixture(scope="session")
+def shoot() -> Callable[..., Shot]:
+    """A function that takes a picture of a printed board from an exact place; see `_shoot`."""
+    return _shoot
+
+
+def _shoot(
+    target: Target,
+    turns: tuple[float, float, float] = (0.3, 0.25, 0.2),
+    distance_m: float = 0.5,
+    size: tuple[int, int] = (480, 400),
+    *,
+    focal_px: float = 600.0,
+    aside_m: tuple[float, float] = (0.0, 0.0),
+    from_behind: bool = False,
+    **blur: object,
+) -> Shot:
+    """A pinhole picture.
+
+    Args:
+        target: what is printed.
+        turns: of the board about x, y and z, radians.
+        distance_m: of its middle.
+        size: (width, height).
+        focal_px: of the camera; its principal point is a little off the middle.
+        aside_m: of the board's middle from the middle of the picture.
+        from_behind: the print is seen through the back.
+        blur: for `photograph`.
+    """
+    artwork = artwork_of(target)
+    printed = draw(artwork, _PRINT_PX_PER_M, _PRINT_MARGIN_M)
+    rotation = Rotation.from_euler("xyz", turns).as_matrix()
+    if from_behind:
+        rotation = rotation @ np.diag([-1.0, 1.0, -1.0])
+    middle_m = np.array([*artwork.size_m, 0.0]) / 2
+    translation = np.array([*aside_m, distance_m]) - rotation @ middle_m
+    K = np.array([[focal_px, 0, size[0] / 2 + 1.3], [0, focal_px, size[1] / 2 - 2.4], [0, 0, 1]])
+    px_from_print = K @ np.column_stack([rotation[:, 0], rotation[:, 1], translation])
+    print_from_px = np.linalg.inv(px_from_print)
+
+    def printed_from_px(points_px: np.ndarray) -> np.ndarray:
+        lifted = np.insert(points_px, 2, 1.0, axis=1) @ print_from_px.T
+        return (lifted[:, :2] / lifted[:, 2:] + _PRINT_MARGIN_M) * _PRINT_PX_PER_M - 0.5
+
+    on_print_m = target.points_m[:, :2] + artwork.origin_m
+    seen = np.insert(on_print_m, 2, 1.0, axis=1) @ px_from_print.T
+    options = {"supersample": 3, "defocus_px": 0.4} | blur
+    return Shot(
+        photograph(printed, printed_from_px, size, **options), seen[:, :2] / seen[:, 2:], target
+    )

@@ -6,22 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from calib.bundle import (
-    TUKEY_WIDTH,
-    Free,
-    Prior,
-    State,
-    Target,
-    Views,
-    adjust,
-    cauchy,
-    jacobians,
-    least_squares,
-    moved_state,
-    normal_equations,
-    residuals,
-    tukey,
-)
+from calib.bundle import adjust, moved_state, normal_equations
+from calib.losses import TUKEY_WIDTH, cauchy, least_squares, tukey
+from calib.projection import jacobians, residuals
+from calib.unknowns import Free, Prior, State, Target, Views
 from triangulate.geometry.lens import LENS_COEFFICIENTS, LENS_MODELS
 from triangulate.geometry.rigid import Rigid, rotation_from_vector
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from calib.bundle import Views
 from calib.findings import (
     Probe,
     lens_findings,
@@ -13,6 +12,7 @@ from calib.findings import (
     rejected_findings,
     together_findings,
 )
+from calib.unknowns import Views
 
 NAMES = ("a", "b", "c")
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from calib.bundle import Views
 from calib.placement import renumbered
+from calib.unknowns import Views
 
 
 def test_points_are_put_in_the_targets_order() -> None:

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import torch
 
-from calib.bundle import State, Target, Views, residuals
 from calib.intrinsics import default_intrinsics
 from calib.poses import identity_poses, refine_poses
+from calib.projection import residuals
+from calib.unknowns import State, Target, Views
 from triangulate.geometry.rigid import Rigid, rotation_from_vector
 from triangulate.synthetic.boards import board_grid
 

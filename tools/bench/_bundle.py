@@ -18,7 +18,8 @@ from scipy.optimize import least_squares
 from scipy.sparse import csr_array
 from scipy.spatial.transform import Rotation
 
-from calib.bundle import NUM_INTRINSICS, Free, State, Target, Views, adjust
+from calib.bundle import adjust
+from calib.unknowns import NUM_INTRINSICS, Free, State, Target, Views
 from tools.bench._figures import Figure, shared_folder
 from triangulate.geometry.lens import LENS_MODELS
 from triangulate.geometry.rigid import Rigid
