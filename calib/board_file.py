@@ -134,7 +134,8 @@ def _taken(values: dict[str, Any], field: Field, kind: type) -> dict[str, Any]:
     if field.name == "dictionary":
         value = dictionary_name(str(value))
     if field.name.endswith("_m"):
-        value /= _UNITS[keys[0].removeprefix(field.name.removesuffix("_m"))]
+        in_a_metre = _UNITS[keys[0].removeprefix(field.name.removesuffix("_m"))]
+        value = round(value / in_a_metre, 12)  # 30.2 mm are 0.0302 m, not a bit less
     return {field.name: value}
 
 

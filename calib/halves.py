@@ -135,7 +135,9 @@ def root_mean_square(values: np.ndarray) -> Any:
     return np.where(count > 0, np.sqrt(total / np.maximum(count, 1)), np.nan)[()]
 
 
-def pooled_ratio(observed: Sequence[float], predicted: Sequence[float]) -> float:
+def pooled_ratio(
+    observed: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.ndarray
+) -> float:
     """Of several comparisons, each counting the same; NaN without any."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.array(observed) / np.array(predicted)

@@ -120,15 +120,24 @@ def _from_baseline(fit: Fit, scale: Baseline, rig: Rig) -> Measured:
 def _from_rig(fit: Fit, rig: Rig) -> Measured:
     """The median over pairs of cameras: those that moved have little say."""
     old, new = rig.cameras.centre_world, fit.camera.centre_world
-    first, second = torch.triu_indices(len(new), len(new), 1)
-    apart_m = (old[first] - old[second]).norm(dim=-1)
-    apart = (new[first] - new[second]).norm(dim=-1)
+    return Measured(scale_factor(new, old), 0.0, scale_row(new), "as the given poses have it")
+
+
+def scale_factor(centre: Tensor, centre_m: Tensor) -> float:
+    """From the unit of camera centres (V, 3) to metres, where they should be at others."""
+    first, second = torch.triu_indices(len(centre), len(centre), 1)
+    apart_m = (centre_m[first] - centre_m[second]).norm(dim=-1)
+    apart = (centre[first] - centre[second]).norm(dim=-1)
     counted = (apart_m > 1e-6) & (apart > 1e-9)
-    factor = float((apart_m[counted] / apart[counted]).median())
-    arm = new - new.mean(0)
-    row = torch.zeros(len(new), 6, dtype=new.dtype)
+    return float((apart_m[counted] / apart[counted]).median()) if bool(counted.any()) else 1.0
+
+
+def scale_row(centre: Tensor) -> Tensor:
+    """(6V,) whose product with the cameras' motions is the growth of the rig, as a part of it."""
+    arm = centre - centre.mean(0)
+    row = torch.zeros(len(centre), 6, dtype=centre.dtype)
     row[:, 3:] = arm / arm.square().sum()
-    return Measured(factor, 0.0, row.flatten(), "as the given poses have it")
+    return row.flatten()
 
 
 def _from_limb(fit: Fit, known: Known, scale: Limb, joint_names: Sequence[str]) -> Measured:

@@ -27,7 +27,7 @@ from triangulate.files import atomic_path, cache_folder
 from triangulate.recording import content_key
 from triangulate.video import VideoInfo, read_frames
 
-DETECTION_REVISION = 2
+DETECTION_REVISION = 3
 """Goes up with every change that makes detections differ: kept ones are then done again."""
 
 STRETCH_FRAMES = 32
@@ -141,7 +141,8 @@ def _search_stretch(
             found[frame.index] = best
         counter.add(1)
         told += 1
-    counter.add(len(part.frames) - told)  # damaged frames are left out
+    if told < len(part.frames):  # damaged frames are left out
+        counter.add(len(part.frames) - told)
     if path is not None:
         _save(path, found, len(target.points_m))
     return found

@@ -12,6 +12,7 @@ import numpy as np
 from calib.observations import OBSERVATIONS_VERSION, Observations
 from calib.space import expected_error_m
 from triangulate.errors import InputError
+from triangulate.files import atomic_path
 from triangulate.keypoints import read_npz, write_npz
 from triangulate.rig import Rig
 
@@ -135,8 +136,9 @@ class Solution:
         for name in ("times_s", "spread"):
             if (values := getattr(self.observations, name)) is not None:
                 arrays[name] = values
-        write_npz(Path(folder) / SOLUTION_FILE, header, arrays)
-        self.rig.save(Path(folder) / RIG_FILE)
+        with atomic_path(Path(folder) / RIG_FILE) as temporary:  # both, or none
+            temporary.write_text(self.rig.to_text(), encoding="utf-8", newline="\n")
+            write_npz(Path(folder) / SOLUTION_FILE, header, arrays)
 
 
 _ARRAYS = (

@@ -74,6 +74,7 @@ CALIB_MAY_IMPORT = {
     "recording",
     "keypoints",
     "sync",
+    "people",
     "synthetic",
     "errors",
     "files",

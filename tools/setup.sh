@@ -24,8 +24,8 @@ die() {
 
 extras_of() {
     case $1 in
-    demo) echo detect,export,board ;;
-    dev) echo view,detect,export,board,dev ;;
+    demo) echo detect,export,board,report ;;
+    dev) echo view,detect,export,board,report,dev ;;
     esac
 }
 

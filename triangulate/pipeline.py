@@ -18,12 +18,10 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from triangulate.config import ReconstructConfig
 from triangulate.detection import Progress, detect_recording
@@ -36,7 +34,7 @@ from triangulate.poses import Poses3D
 from triangulate.recording import Recording, select_frames
 from triangulate.recording.offsets import NO_OFFSETS, offsets_beside
 from triangulate.recording.recording import Source
-from triangulate.recording.sizes import CROP_LIMIT
+from triangulate.recording.sizes import fit_rig_to_keypoints
 from triangulate.rig import Rig
 from triangulate.rig_formats import load_rig
 from triangulate.skeleton import Skeleton
@@ -175,7 +173,7 @@ def read_keypoints(
     keypoints = load_keypoints_from(path, chosen.names, skeleton, fps, bind)
     keypoints, sync_notes = _put_together(keypoints, loaded.names, settings.sync)
     keypoints = _select_frames(keypoints, settings.frames, settings.every)
-    fitted, notes = _fit_rig(chosen, keypoints, settings.on_size_mismatch)
+    fitted, notes = fit_rig_to_keypoints(chosen, keypoints, settings.on_size_mismatch)
     return keypoints, fitted, [*notes, *sync_notes]
 
 
@@ -196,7 +194,7 @@ def reconstruct_keypoints(
         min_confidence: observations below it are not used.
     """
     _check_rig(rig)
-    rig, _ = _fit_rig(rig, keypoints)
+    rig, _ = fit_rig_to_keypoints(rig, keypoints)
     seen = keypoints.select_cameras(rig.names)
     if not (seen.confidence > 0).any():
         raise InputError(
@@ -319,35 +317,6 @@ def _put_together(
         return keypoints, [f"{sync}: left aside, as the keypoints' frames are paired by offsets"]
     late_s, notes = offsets_beside("", sync, keypoints.names, rig_names)
     return (keypoints if late_s is None else pair_keypoints(keypoints, late_s)), notes
-
-
-def _fit_rig(
-    rig: Rig, keypoints: Keypoints2D, on_size_mismatch: str = "crop"
-) -> tuple[Rig, list[str]]:
-    """The rig of the images that the keypoints are of, and notes: `fit_rig` without the images."""
-    seen = keypoints.select_cameras(rig.names)
-    sizes = seen.sizes or [None] * len(rig)
-    fitted = tuple(size or calibrated for size, calibrated in zip(sizes, rig.sizes, strict=True))
-    if fitted != rig.sizes and seen.image_from_rig is not None:  # the detector saw the videos
-        cameras = rig.cameras.warped(torch.from_numpy(seen.image_from_rig))
-        return replace(rig, cameras=cameras, sizes=fitted), []
-    scale, notes = np.ones((len(rig), 2)), []
-    for v, (name, calibrated, size) in enumerate(zip(rig.names, rig.sizes, sizes, strict=True)):
-        if calibrated is None or size is None or size == calibrated:
-            continue
-        factor = np.array(size) / calibrated
-        says = f"{name}: the keypoints are of {size[0]} x {size[1]} images, the calibration is of "
-        says += f"{calibrated[0]} x {calibrated[1]}"
-        if on_size_mismatch == "scale":
-            scale[v] = factor
-            notes.append(f"{says}: taken as resized")
-        elif on_size_mismatch == "crop" and np.abs(factor - 1).max() <= CROP_LIMIT:
-            notes.append(f"{says}: taken as cut or padded at the right or lower edge")
-        else:
-            raise InputError(f"{says}; if they were resized, say --on-size-mismatch scale")
-    if not notes:
-        return rig, notes
-    return replace(rig, cameras=rig.cameras.resized(torch.from_numpy(scale)), sizes=fitted), notes
 
 
 def _check_rig(rig: Rig) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
 from calib.detectors.chessboard import grid_axes, handedness
-from calib.detectors.discs import fit_discs
+from calib.detectors.discs import Discs, fit_discs
 from calib.detectors.sighting import Sighting, spread_of
 from calib.targets import CircleGrid
 
 _MAX_MISFIT, _MIN_STEP, _MAX_SHIFT = 0.25, 10.0, 0.3
 _MIN_AREA_PX = 12.0
+_LARGE_UNIT_PX = 40.0
 _MAX_OFF_GRID = 0.2  # of the distance of neighbours
 
 
@@ -29,7 +32,7 @@ def find_circles(grey: np.ndarray, target: CircleGrid) -> Sighting | None:
     axes_px = grid_axes(centres_px) / np.array([2.0, 1.0])[:, None]
     axes_px[:, :, 1] = _row_steps(centres_px)
     points_px, axes_px = centres_px.reshape(-1, 2), axes_px.reshape(-1, 2, 2)
-    discs = fit_discs(grey, points_px, axes_px)
+    discs = _measured(grey, points_px, axes_px)
     limit_px = _MAX_SHIFT * np.linalg.norm(axes_px, axis=-1).min(-1)
     passed = (discs.step >= _MIN_STEP) & (discs.residual <= _MAX_MISFIT * discs.step)
     passed &= discs.shift_px <= np.maximum(limit_px, 1.0)
@@ -37,6 +40,25 @@ def find_circles(grey: np.ndarray, target: CircleGrid) -> Sighting | None:
     units = target.points_m[:, :2] / target.spacing_m
     middles_px = discs.points_px + _off_middle(units, discs.points_px, axes_px, discs.area_px)
     return Sighting.of(middles_px, spread)
+
+
+def _measured(grey: np.ndarray, points_px: np.ndarray, axes_px: np.ndarray) -> Discs:
+    """Fit the circles, in a smaller picture where they are large: what is averaged is not lost."""
+    unit_px = np.linalg.norm(axes_px, axis=-1).max()
+    if unit_px <= _LARGE_UNIT_PX:
+        return fit_discs(grey, points_px, axes_px)
+    height, width = (round(side * _LARGE_UNIT_PX / unit_px) for side in grey.shape)
+    scale = np.array([width / grey.shape[1], height / grey.shape[0]])
+    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+    discs = fit_discs(small, (points_px + 0.5) * scale - 0.5, axes_px * scale)
+    size = float(np.sqrt(scale.prod()))
+    return replace(
+        discs,
+        points_px=(discs.points_px + 0.5) / scale - 0.5,
+        area_px=discs.area_px / size**2,
+        gain=discs.gain / size,
+        shift_px=discs.shift_px / size,
+    )
 
 
 def search_circles(grey: np.ndarray, columns: int, rows: int) -> np.ndarray | None:

@@ -17,7 +17,6 @@ from scipy.special import erf
 
 from calib.detectors.fitting import Patches, cut_patches, fit_patches, judge_patches
 
-MAX_RADIUS_PX = 30.0
 REACH = 0.62  # of the distance of neighbouring rows: about half-way to the next disc
 
 # The columns of a state: the ellipse is |shape (q - place)| = 1 with shape upper triangular.
@@ -61,7 +60,7 @@ def fit_discs(
     def wanted(offsets_px: np.ndarray) -> np.ndarray:
         return np.linalg.norm(offsets_px @ units_from_px, axis=-1) <= REACH
 
-    half = int(np.ceil(min(MAX_RADIUS_PX, REACH * np.abs(axes_px).sum(1).max()))) + 1
+    half = int(np.ceil(REACH * np.abs(axes_px).sum(1).max())) + 1
     patches = cut_patches(grey, points_px, max(half, 3), wanted)
     low, high = np.full(_WIDTH, -np.inf), np.full(_WIDTH, np.inf)
     low[_LOG_BLUR], high[_LOG_BLUR] = np.log(0.3), np.log(8.0)

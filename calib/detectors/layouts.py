@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
@@ -36,6 +36,30 @@ class MarkerLayout:
     pitch_m: float
     strip: float
     is_touching: bool = False
+
+    @cached_property
+    def modules_m(self) -> np.ndarray:
+        """(M, B, 2) middles of the markers' modules, without their borders."""
+        side = self.bits_a_side + 2 * self.border_bits
+        steps = (np.arange(self.bits_a_side) + self.border_bits + 0.5) / side
+        down, across = (part.ravel() for part in np.meshgrid(steps, steps, indexing="ij"))
+        first, right, _, below = np.moveaxis(self.marker_corners_m[:, :, None], 1, 0)
+        return first + across[:, None] * (right - first) + down[:, None] * (below - first)
+
+    @cached_property
+    def bits(self) -> np.ndarray:
+        """(M, B) 1 where a module is bright, 0 where it is dark."""
+        edge = self.border_bits
+        whole = [
+            marker_bits(self.dictionary, number, edge)
+            for number in range(len(self.marker_corners_m))
+        ]
+        return np.stack(whole)[:, edge:-edge, edge:-edge].reshape(len(whole), -1).astype(float)
+
+    @property
+    def bits_a_side(self) -> int:
+        """Modules of a marker without its border."""
+        return int(marker_dictionary(self.dictionary).markerSize)
 
 
 @lru_cache(maxsize=64)  # targets are values

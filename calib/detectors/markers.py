@@ -12,13 +12,14 @@ import numpy as np
 from calib.detectors.corners import field_height_px, measure_corners
 from calib.detectors.layouts import MarkerLayout, marker_dictionary
 from calib.detectors.local_maps import predict_points, strays
+from calib.detectors.reading import agreement
 from calib.detectors.sighting import MIN_POINTS, Sighting, spread_of
 
 _ROUNDS = 6
 _NEAR = 1.5  # pitches: how far a corner may lie from what is known, and how far that reaches
 _MARKER_WEIGHT = 0.01  # a marker's corners err by ten times as much as a measured one
 _MARKER_INLIER = 0.3  # of a marker's side
-_MIN_AGREEING = 0.6  # of the markers that may be on the board
+_MIN_AGREEMENT = 0.5  # of what the markers show with what they should
 _CLEAR, _PULL = 0.85, 1.5  # blur makes the strip around a marker narrower
 _ENOUGH = 0.5  # of the points, to look no closer
 _LARGE_PX = 2000  # a picture of this longer side is not made larger
@@ -81,11 +82,12 @@ def _from_markers(
     """The points around markers, where these lie as they should."""
     on_board = ids < len(layout.marker_corners_m)
     known_m, known_px = _consistent(layout.marker_corners_m[ids[on_board]], corners_px[on_board])
-    agreeing, possible = len(known_m) // 4, len(np.unique(ids[on_board]))
-    # A marker is misread now and then, and where one is, the corners around it are real.
-    if agreeing < min(2, len(ids)) or agreeing < _MIN_AGREEING * possible:
+    if not len(known_m):
         return None
-    return _grow(grey, layout, known_m, known_px)
+    sighting = _grow(grey, layout, known_m, known_px)
+    if sighting is None or agreement(grey, layout, sighting.points_px) < _MIN_AGREEMENT:
+        return None
+    return sighting
 
 
 def _detector(dictionary: str, border_bits: int, longer_side: int) -> cv2.aruco.ArucoDetector:

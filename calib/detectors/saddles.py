@@ -97,8 +97,8 @@ def fit_saddles(
     return Saddles(
         points_px=points_px + shift,
         blur_px=np.exp(state[:, _LOG_BLURS]),
-        # Turned from the first axis to the second, the fitted product is negative between them.
-        contrast=-np.sign(np.linalg.det(axes_px)) * state[:, _CONTRAST],
+        # Between the axes, one distance is positive and the other negative.
+        contrast=-state[:, _CONTRAST],
         residual=residual,
         gain=gain,
         shift_px=np.linalg.norm(shift, axis=-1),

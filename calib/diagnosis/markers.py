@@ -72,14 +72,16 @@ def explain_markers(ways: Mapping[Look, Sequence[np.ndarray]], board: Charuco | 
         board: what was looked for.
     """
     own = _family(board.dictionary)
+    bits = board.border_bits if isinstance(board, AprilGrid) else 1
+    others = [(own, 3 - bits)] if isinstance(board, AprilGrid) else []
+    others += [(name, 1) for name in _FAMILIES if name != own]
     total = 0
-    for dictionary in (own, *(name for name in _FAMILIES if name != own)):
-        for border_bits in _border_bits(board):
-            for pictures in ways.values():
-                evidence, count = _read(pictures, dictionary, border_bits, board)
-                total += count if dictionary == own else 0
-                if evidence:
-                    return _difference(evidence, dictionary, border_bits, board)
+    for dictionary, border_bits in ((own, bits), *others):
+        for pictures in ways.values():
+            evidence, count = _read(pictures, dictionary, border_bits, board)
+            total += count if (dictionary, border_bits) == (own, bits) else 0
+            if evidence:
+                return _difference(evidence, dictionary, border_bits, board)
     if total >= _LEAST_MARKERS * len(next(iter(ways.values()))):
         return (
             f"markers of {board.dictionary} are seen, but they do not lie as on the board "
@@ -131,7 +133,7 @@ def _read(
     """What the pictures tell, and how many markers there are in all."""
     evidence, total = [], 0
     for picture in pictures:
-        scale = 2 if isinstance(board, AprilGrid) else 1
+        scale = 2 if dictionary == AprilGrid.dictionary else 1  # tags that touch squares
         corners_px, ids = detect_markers(picture, dictionary, border_bits, scale)
         total += len(ids)
         if len(ids) >= _LEAST_MARKERS and (item := _fit(corners_px, ids, board)):
@@ -261,9 +263,3 @@ def _family(dictionary: str) -> str:
     """The largest dictionary that begins with the same markers."""
     stem = dictionary.rpartition("_")[0]
     return f"{stem}_1000" if f"{stem}_1000" in DICTIONARIES else dictionary
-
-
-def _border_bits(board: Charuco | AprilGrid) -> tuple[int, ...]:
-    if isinstance(board, Charuco):
-        return (1,)
-    return (board.border_bits, 3 - board.border_bits)

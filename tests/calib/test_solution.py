@@ -78,3 +78,15 @@ def test_parts_of_two_calibrations_are_told_apart(solution, tmp_path) -> None:
         load_solution(tmp_path)
     with pytest.raises(InputError, match="no such file"):
         load_solution(tmp_path / "elsewhere")
+
+
+def test_both_files_are_written_or_none(solution, tmp_path) -> None:
+    solution.save(tmp_path)
+    before = (tmp_path / "rig.yaml").read_text()
+    (tmp_path / "solution.npz").unlink()
+    (tmp_path / "solution.npz").mkdir()  # cannot be replaced by a file
+    moved = replace(solution, rig=replace(solution.rig, up_axis="z"))
+    with pytest.raises(InputError, match="solution.npz"):
+        moved.save(tmp_path)
+    assert (tmp_path / "rig.yaml").read_text() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rig.yaml", "solution.npz"]

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from triangulate.errors import InputError
+from triangulate.keypoints import Keypoints2D
 from triangulate.rig import Rig, Size
 from triangulate.video import VideoInfo, read_frames
 
@@ -59,6 +60,35 @@ def fit_rig(
     cameras = rig.cameras.resized(scale).cropped(corner)
     sizes = tuple(video.size for video in videos)
     return replace(rig, cameras=cameras, sizes=sizes), [fit.note for fit in fits if fit.note]
+
+
+def fit_rig_to_keypoints(
+    rig: Rig, keypoints: Keypoints2D, on_size_mismatch: str = "crop"
+) -> tuple[Rig, list[str]]:
+    """The rig of the images that the keypoints are of, and notes: `fit_rig` without the images."""
+    seen = keypoints.select_cameras(rig.names)
+    sizes = seen.sizes or [None] * len(rig)
+    fitted = tuple(size or calibrated for size, calibrated in zip(sizes, rig.sizes, strict=True))
+    if fitted != rig.sizes and seen.image_from_rig is not None:  # the detector saw the videos
+        cameras = rig.cameras.warped(torch.from_numpy(seen.image_from_rig))
+        return replace(rig, cameras=cameras, sizes=fitted), []
+    scale, notes = np.ones((len(rig), 2)), []
+    for v, (name, calibrated, size) in enumerate(zip(rig.names, rig.sizes, sizes, strict=True)):
+        if calibrated is None or size is None or size == calibrated:
+            continue
+        factor = np.array(size) / calibrated
+        says = f"{name}: the keypoints are of {size[0]} x {size[1]} images, the calibration is of "
+        says += f"{calibrated[0]} x {calibrated[1]}"
+        if on_size_mismatch == "scale":
+            scale[v] = factor
+            notes.append(f"{says}: taken as resized")
+        elif on_size_mismatch == "crop" and np.abs(factor - 1).max() <= CROP_LIMIT:
+            notes.append(f"{says}: taken as cut or padded at the right or lower edge")
+        else:
+            raise InputError(f"{says}; if they were resized, say --on-size-mismatch scale")
+    if not notes:
+        return rig, notes
+    return replace(rig, cameras=rig.cameras.resized(torch.from_numpy(scale)), sizes=fitted), notes
 
 
 def _fit(name: str, calibrated: Size | None, video: VideoInfo, mode: str) -> _Fit:

@@ -93,7 +93,11 @@ def _what_is_there(folder: Path) -> str:
     inside = sorted(p.name for p in recordings.iterdir()) if recordings.is_dir() else []
     if inside:
         return f"is a project; name one of its recordings: {', '.join(inside[:8])} in {recordings}"
-    inside = [p.name for p in sorted(folder.iterdir()) if _entries(p) or _entries(p / "videos")]
+    inside = [
+        p.name
+        for p in sorted(folder.iterdir())
+        if any(map(_entries, (p, p / "videos", p / "images")))
+    ]
     if inside:
         return f"no videos here, but in its folders; name one of them: {', '.join(inside[:8])}"
     keypoints = folder / "pose2d"

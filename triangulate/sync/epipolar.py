@@ -17,6 +17,7 @@ from torch import Tensor
 from triangulate.geometry.camera import Camera
 from triangulate.geometry.threads import one_thread
 from triangulate.people.association import fundamental_matrices
+from triangulate.sync.liveliness import lively_frames
 
 _SHARP_PX = 1.0  # nearer is no better: else perfect data would have infinitely good fits
 _MIN_FRAMES, _MIN_SHARE = 8, 0.25  # that both views saw a point in; of the most at any shift
@@ -52,11 +53,11 @@ def shift_costs(points_px: np.ndarray, camera: Camera | None, max_shift: int) ->
         max_shift: in frames.
     """
     views = _Views.of(points_px, camera)
-    num_views, num_frames, num_points = views.seen.shape
+    num_views, _, num_points = views.seen.shape
     first, second = torch.triu_indices(num_views, num_views, 1)
     budget = _SAMPLES // max(1, num_points * len(first))
-    stride = max(1, num_frames // min(max(budget, _LEAST_FRAMES), _MOST_FRAMES))
-    frames = torch.arange(0, num_frames, stride)
+    frames = torch.from_numpy(np.flatnonzero(lively_frames(np.asarray(points_px))))
+    frames = frames[:: max(1, len(frames) // min(max(budget, _LEAST_FRAMES), _MOST_FRAMES))]
     shifts = np.arange(-max_shift, max_shift + 1)
     found = [views.point_costs(first, second, frames, shift) for shift in shifts.tolist()]
     by_point, count = (torch.stack(parts, dim=1) for parts in zip(*found, strict=True))  # (P, K, N)

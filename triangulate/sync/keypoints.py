@@ -13,6 +13,7 @@ from triangulate.people.association import one_person
 from triangulate.recording.offsets import TimeOffsets
 from triangulate.rig import Rig
 from triangulate.sync.coarse import MAX_OFFSET_S, Doubt, coarse_offsets
+from triangulate.sync.liveliness import liveliness_px, lively_frames
 from triangulate.sync.refinement import RefinedOffsets, refine_offsets
 from triangulate.sync.resampling import last_until, shift_points, usual_step_s
 
@@ -87,7 +88,7 @@ def estimate_offsets(
         raise InputError(
             f"--reference {reference}: there is no such camera; there are {', '.join(rig.names)}"
         )
-    seen = _liveliest(keypoints.select_cameras(rig.names))
+    seen = _liveliest(keypoints.select_cameras(rig.names), max_offset_s)
     times_s, _ = _times(seen)
     index = rig.names.index(reference)
     coarse = coarse_offsets(_best_scored(seen), times_s, rig.cameras, index, max_offset_s)
@@ -122,10 +123,11 @@ def pair_keypoints(keypoints: Keypoints2D, late_s: np.ndarray) -> Keypoints2D:
     known_s = 0.0 if keypoints.late_s is None else keypoints.late_s
     taken_s = times_s[:, None] + known_s + late_s  # (T, V)
     wanted_s = np.repeat(times_s[:, None], num_views, axis=1)
-    frame = last_until(taken_s, wanted_s + step_s / 2).clip(0, None)
+    half_s = step_s / 2 * (1 + 1e-6)  # so that a half is rounded one way throughout
+    frame = last_until(taken_s, wanted_s + half_s).clip(0, None)
     views = np.arange(num_views)
     rest_s = taken_s[frame, views] - wanted_s
-    there = np.abs(rest_s) <= step_s / 2 * (1 + 1e-6)
+    there = np.abs(rest_s) <= half_s
     there[1:] &= (frame[1:] > frame[:-1]) | ~there[:-1]  # no frame twice
     if not there.any(axis=0).all():
         view = int((~there.any(axis=0)).argmax())
@@ -186,16 +188,17 @@ def _best_scored(keypoints: Keypoints2D) -> np.ndarray:
     return _confident(points_px, confidence)
 
 
-def _liveliest(keypoints: Keypoints2D) -> Keypoints2D:
-    """The stretch of frames in which most moves, where there are too many to look at all."""
-    if len(keypoints.points_px) <= _MOST_FRAMES:
-        return keypoints
-    steps_px = np.linalg.norm(np.diff(_best_scored(keypoints), axis=0), axis=-1)  # (T - 1, V, J)
-    cap_px = np.nanquantile(steps_px, 0.95, axis=(0, 2), keepdims=True)  # jumps are no motion
-    moving = np.nan_to_num(np.minimum(steps_px, cap_px)).sum((1, 2))
-    total = np.concatenate([[0.0], moving.cumsum()])
-    start = int((total[_MOST_FRAMES - 1 :] - total[: 1 - _MOST_FRAMES]).argmax())
-    return keypoints.select_frames(np.arange(start, start + _MOST_FRAMES))
+def _liveliest(keypoints: Keypoints2D, max_offset_s: float) -> Keypoints2D:
+    """The frames in which something moves, and what other clocks may call those."""
+    points_px = _best_scored(keypoints)
+    moved_px = liveliness_px(points_px)
+    most = min(_MOST_FRAMES, len(moved_px))
+    total = np.concatenate([[0.0], moved_px.cumsum()])
+    start = int((total[most:] - total[: len(total) - most]).argmax())
+    lively = start + np.flatnonzero(lively_frames(points_px[start : start + most]))
+    times_s, _ = _times(keypoints)
+    first_s, last_s = times_s[lively[[0, -1]]] + [-max_offset_s, max_offset_s]
+    return keypoints.select_frames(np.flatnonzero((times_s >= first_s) & (times_s <= last_s)))
 
 
 def _doubts(refined: RefinedOffsets, step_s: float) -> tuple[Doubt | None, ...]:

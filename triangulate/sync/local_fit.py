@@ -1,9 +1,8 @@
 """Positions and velocities of noisy points at any time, smoothed.
 
-Around each time a parabola is fitted to the observations near it (Cleveland 1979, LOWESS): weights
-fall off with the time, and in later rounds with how far off an observation lies. Interpolation
-instead would leave less noise between the frames than at them, and every estimate of an offset
-would be drawn to where there is less.
+Around each time a parabola is fitted to the observations near it, with weights that fall off with
+the distance in time. Interpolation instead would leave less noise between the frames than at them,
+and every estimate of an offset would be drawn to where there is less.
 """
 
 from __future__ import annotations
@@ -11,13 +10,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.ndimage import maximum_filter1d
 
 from triangulate.sync.resampling import last_until, usual_step_s
 
-_ROUNDS = 3
-_FAR_OFF = 6.0  # of the usual distances: an observation there has no say any more
+_LEAST = 4  # observations that a parabola is fitted to
+_LEAST_SIDE = 2  # of them on either side of the time: nothing is extrapolated
+_SPIKE_STEPS = 3.5  # how far the neighbours reach that tell where a point should be
+_SPIKE, _SPIKE_ROUNDS = 8.0, 4  # in usual distances; a neighbour of one is judged a round later
 _LEAST_PX = 0.05  # smaller distances are rounding
-_LEAST_SIDE = 2  # observations on either side of the time: nothing is extrapolated
 
 
 def smooth_at(
@@ -34,66 +35,80 @@ def smooth_at(
     Returns:
         (K, V, N, 2) pixels and (K, V, N, 2) pixels a second; NaN where too little is seen around.
     """
-    offsets, weights, taps_px = _taps(points_px, taken_s, at_s, width_s)  # first axis: taps
-    after = offsets > 0
-    fit = np.zeros((3, *taps_px.shape[1:]))
-    valid = np.zeros(weights.shape[1:], dtype=bool)
-    say = weights
-    for _ in range(_ROUNDS):
-        fit, valid = _parabola(offsets, say, taps_px)
-        powers = _powers(offsets)
-        away = np.linalg.norm(taps_px - np.einsum("dakvn,dkvnc->akvnc", powers, fit), axis=-1)
-        usual = _usual(np.where(weights > 0, away, np.nan))
-        say = weights * np.clip(1 - np.square(away / (_FAR_OFF * usual)), 0, 1) ** 2
-    counted = weights > 0
-    valid &= ((counted & after).sum(0) >= _LEAST_SIDE) & ((counted & ~after).sum(0) >= _LEAST_SIDE)
+    at = np.repeat(at_s[:, None], taken_s.shape[1], axis=1)
+    offsets, weights, taps_px = _taps(points_px, taken_s, at, width_s)
+    fit, valid, _ = _parabola(offsets, weights, taps_px)
+    after, before = (((weights > 0) & side).sum(axis=0) for side in (offsets > 0, offsets <= 0))
+    valid &= (after >= _LEAST_SIDE) & (before >= _LEAST_SIDE)
     known = np.where(valid, 1.0, np.nan)[..., None]
     return fit[0] * known, fit[1] * known / width_s
+
+
+def without_spikes(points_px: np.ndarray, taken_s: np.ndarray) -> np.ndarray:
+    """The points, NaN where one lies far from where its neighbours in time would have it.
+
+    Of several near each other the worst goes first, as it may have misled the judgement of others.
+
+    Args:
+        points_px: (T, V, N, 2), NaN where not seen.
+        taken_s: (T, V) growing.
+    """
+    points = points_px.copy()
+    width_s = _SPIKE_STEPS * usual_step_s(taken_s)
+    for _ in range(_SPIKE_ROUNDS):
+        offsets, weights, taps_px = _taps(points, taken_s, taken_s, width_s)
+        others = np.where(offsets == 0, 0.0, weights)
+        fit, valid, noise = _parabola(offsets, others, taps_px)
+        away_px = np.linalg.norm(points - fit[0], axis=-1) / np.sqrt(1 + noise)
+        away_px = np.where(valid, away_px, np.nan)
+        usual_px = np.maximum(_median(away_px), _LEAST_PX)  # (V, N)
+        away_px = np.nan_to_num(away_px, nan=-1.0)
+        worst = maximum_filter1d(away_px, 2 * int(_SPIKE_STEPS) + 1, axis=0, mode="nearest")
+        points[(away_px > _SPIKE * usual_px) & (away_px >= worst)] = np.nan
+    return points
 
 
 def _taps(
     points_px: np.ndarray, taken_s: np.ndarray, at_s: np.ndarray, width_s: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The observations around each time: (A, K, V, 1), (A, K, V, N) and (A, K, V, N, 2).
+    """The observations around times (K, V): (A, K, V, 1), (A, K, V, N) and (A, K, V, N, 2).
 
     Distances in time (in widths), weights (0 where nothing is), and pixels.
     """
     num_frames, num_views = taken_s.shape
     reach = math.ceil(width_s / usual_step_s(taken_s)) + 1
-    base = last_until(taken_s, np.repeat(at_s[:, None], num_views, axis=1))
-    index = base + np.arange(1 - reach, reach + 1)[:, None, None]  # (A, K, V)
+    index = last_until(taken_s, at_s) + np.arange(1 - reach, reach + 1)[:, None, None]
     inside = (index >= 0) & (index < num_frames)
-    index = index.clip(0, num_frames - 1)
+    index = index.clip(0, num_frames - 1)  # (A, K, V)
     views = np.arange(num_views)
-    offsets = (taken_s[index, views] - at_s[:, None]) / width_s
+    offsets = (taken_s[index, views] - at_s) / width_s
     near = np.where(inside, (1 - np.minimum(np.abs(offsets), 1) ** 3) ** 3, 0.0)
     taps_px = points_px[index, views]
     seen = np.isfinite(taps_px).all(-1)
-    weights = near[..., None] * seen
-    return offsets[..., None], weights, np.where(seen[..., None], taps_px, 0.0)
-
-
-def _powers(offsets: np.ndarray) -> np.ndarray:
-    return np.stack([np.ones_like(offsets), offsets, np.square(offsets)])
+    return offsets[..., None], near[..., None] * seen, np.where(seen[..., None], taps_px, 0.0)
 
 
 def _parabola(
     offsets: np.ndarray, weights: np.ndarray, taps_px: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted least squares: coefficients (3, K, V, N, 2) and where they are determined."""
-    powers = _powers(offsets)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weighted least squares.
+
+    Returns:
+        Coefficients (3, K, V, N, 2), where they are determined (K, V, N), and the variance (K, V, N)
+        of the first for observations of variance 1.
+    """
+    powers = np.stack([np.ones_like(offsets), offsets, np.square(offsets)])
     weighted = powers * weights  # (3, A, K, V, N)
     moments = np.einsum("iakvn,jakvn->kvnij", weighted, np.broadcast_to(powers, weighted.shape))
+    valid = (weights > 0).sum(axis=0) >= _LEAST
+    inverse = np.linalg.inv(np.where(valid[..., None, None], moments, np.eye(3)))
     right = np.einsum("iakvn,akvnc->kvnic", weighted, taps_px)
-    scale = np.trace(moments, axis1=-2, axis2=-1)[..., None, None]
-    valid = np.linalg.det(moments / np.maximum(scale, 1e-12)) > 1e-7
-    solvable = np.where(valid[..., None, None], moments, np.eye(3))
-    return np.moveaxis(np.linalg.solve(solvable, right), -2, 0), valid
+    say = np.einsum("kvni,iakvn->akvn", inverse[..., 0, :], weighted)
+    return np.moveaxis(inverse @ right, -2, 0), valid, np.square(say).sum(axis=0)
 
 
-def _usual(away_px: np.ndarray) -> np.ndarray:
-    """The median distance of each view's point over all times, (V, N)."""
-    flat = away_px.reshape(-1, *away_px.shape[2:])
-    nothing = ~np.isfinite(flat).any(axis=0)
-    usual = np.nanmedian(np.where(nothing, 0.0, flat), axis=0)
-    return np.maximum(usual, _LEAST_PX)
+def _median(values: np.ndarray) -> np.ndarray:
+    """Over the first axis, without NaN; 0 where there is nothing."""
+    ordered = np.sort(values, axis=0)  # NaN come last
+    middle = np.maximum(np.isfinite(values).sum(axis=0) - 1, 0) // 2
+    return np.nan_to_num(np.take_along_axis(ordered, middle[None], axis=0)[0])

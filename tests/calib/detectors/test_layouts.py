@@ -22,8 +22,8 @@ def test_charuco_boards_are_those_of_opencv(columns, rows, legacy):
     )
     assert board.getIds().ravel().tolist() == list(range(target.num_markers))
     assert board.getChessboardCorners() == pytest.approx(target.points_m, abs=1e-7)
-    picture = board.generateImage((50 * columns, 50 * rows), marginSize=0)
-    around = 50 * target.points_m[:, :2] / 0.03 + 2  # right of and below the corners
+    picture = board.generateImage((60 * columns, 60 * rows), marginSize=0)
+    around = 60 * target.points_m[:, :2] / 0.03 + 2  # right of and below the corners
     dark = picture[around[:, 1].astype(int), around[:, 0].astype(int)] < 128
     assert dark.tolist() == layout.is_dark.tolist()
 

@@ -86,8 +86,7 @@ def test_noise_makes_as_much_error_as_is_predicted():
         clean = corner_picture(blur=blur, contrast=contrast)
         start, axes = np.array([[20.0, 15.0]]), UPRIGHT[None]
         fits = [
-            fit_saddles(clean + generator.normal(0, 2, clean.shape), start, axes)
-            for _ in range(120)
+            fit_saddles(clean + generator.normal(0, 2, clean.shape), start, axes) for _ in range(80)
         ]
         errors = np.concatenate([fit.points_px for fit in fits]) - [20.3, 14.8]
         predicted = 2 * np.mean([fit.gain for fit in fits])

@@ -109,12 +109,12 @@ def test_long_recordings_are_looked_at_where_most_happens() -> None:
         replace(seen, points_px=points_px, confidence=confidence), rig, max_offset_s=0.2
     )
     assert found.num_frames == 3000 and found.doubts == (None,) * 3
-    assert np.abs(found.late_s - [0, 0.05, -0.08]).max() < 0.004
+    assert np.abs(found.late_s - [0, 0.05, -0.08]).max() < 0.006
 
 
 def test_a_rate_is_needed() -> None:
     rig, keypoints, _ = made_up(num_frames=10)
-    with pytest.raises(InputError, match="no frame rate, .* --fps"):
+    with pytest.raises(InputError, match=r"no frame rate, .* --fps"):
         estimate_offsets(replace(keypoints, fps=None), rig)
 
 
@@ -169,7 +169,8 @@ def test_an_offset_longer_than_the_keypoints() -> None:
 def test_points_move_to_the_times_of_the_frames() -> None:
     late_s = np.array([0, 0.4, -0.3, 0.5]) / FPS
     rig, keypoints, motion = made_up(3, 60, late_s)
-    moved = at_frame_times(pair_keypoints(keypoints, late_s))
+    paired = pair_keypoints(keypoints, late_s)
+    moved = at_frame_times(paired)
     truth, _ = walk_truth(motion, rig)
     before = np.nanmedian(np.linalg.norm(keypoints.points_px[:, 1:, 0] - truth[:, 1:], axis=-1))
     after = np.nanmedian(np.linalg.norm(moved.points_px[:, 1:, 0] - truth[:, 1:], axis=-1))
@@ -204,12 +205,13 @@ def test_offsets_make_poses_better(tmp_path) -> None:
         away = poses.positions_m[:, 0] - motion.positions_m[20:100]
         return float(1000 * np.nanmedian(np.linalg.norm(away, axis=-1)))
 
-    assert error_mm(str(tmp_path / "sync.yaml")) < 5
+    by_motion_mm = error_mm(str(tmp_path / "sync.yaml"))
+    assert by_motion_mm < 9  # 7.5 where nobody is late
     assert error_mm("none") > 20
-    # the whole frames alone are worse than what is left for the points to be moved by
+    # to whole frames only
     whole = load_offsets(tmp_path / "sync.yaml")
     replace(whole, late_s=np.rint(whole.late_s * FPS) / FPS).save(tmp_path / "whole.yaml")
-    assert error_mm(str(tmp_path / "sync.yaml")) < 0.8 * error_mm(str(tmp_path / "whole.yaml"))
+    assert by_motion_mm < 0.8 * error_mm(str(tmp_path / "whole.yaml"))
 
 
 # --- A real recording -----------------------------------------------------------------------------

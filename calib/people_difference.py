@@ -1,0 +1,61 @@
+"""What people show of a rig's cameras: their poses found anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from calib.joint_bundle import fit_cameras
+from calib.joint_uncertainty import known_from
+from calib.joints import Joints
+from calib.rig_difference import Difference, old_covariance
+from calib.scale import scale_row
+from calib.solution import Solution
+from triangulate.rig import Rig
+
+_HARMLESS = 1.0  # sigmas of a joint: a detector may be off for all joints of a view
+
+
+def people_difference(
+    before: Rig,
+    points_px: np.ndarray,
+    confidence: np.ndarray | None,
+    solution: Solution | None,
+) -> Difference:
+    """What people show of the cameras.
+
+    Args:
+        before: the rig as it was.
+        points_px: (T, V, J, 2), see `calib.selfcalibration.selfcal`.
+        confidence: (T, V, J).
+        solution: where the rig comes from, if that is known.
+    """
+    joints = Joints.of(points_px, confidence, before)
+    fit = fit_cameras(joints, before.cameras)
+    known = known_from(fit, joints.num_joints)
+    held = torch.zeros(7, 6 * len(before), dtype=torch.float64)
+    held[:6, :6] = torch.eye(6)
+    held[6] = scale_row(fit.camera.centre_world)
+    covariance = known.covariance(held)
+    old, note = old_covariance(covariance, solution, before.names)
+    sigma, _ = fit.belief.at(joints)
+    typical = [sigma[v][joints.observed[v]].median() for v in range(len(before))]
+    middle = fit.points_world.median(0).values
+    return Difference(
+        names=before.names,
+        rig=replace(before, cameras=fit.camera),
+        new_covariance=covariance,
+        old_covariance=old,
+        scale_free=True,
+        away_m=float((fit.camera.centre_world - middle).norm(dim=-1).median()),
+        view=fit.views.camera,
+        points_px=fit.views.points_px[:, 0],
+        points_world=fit.points_world[fit.views.target],
+        sigma_px=torch.stack(typical),
+        harmless=_HARMLESS,
+        zoom=np.zeros(len(before)),
+        zoom_sigma=np.full(len(before), np.nan),
+        notes=(note, "focal lengths are not looked at: that takes a board"),
+    )

@@ -1,0 +1,284 @@
+"""The verdict in words: whether a rig can be used, why, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from calib.assessment import CHANCE, Trust
+from calib.halves import WAYS, root_mean_square
+from calib.overlap import PARTS, empty_parts, image_coverage, shared_frames, weakest_edge
+
+if TYPE_CHECKING:
+    from calib.solution import Solution
+
+GOOD, CARE, REFUSED = "good", "usable with care", "do not use"
+
+# Parts of the volume's diagonal. Keypoints of people are right to about 0.5 % of it.
+_SMALL = 0.003
+_LARGE = 0.01
+_BROKEN = 6.0  # times noise: no real recording without a fault has come near it
+_MOVED = 3.0  # times noise, between the first and the second half
+_STANDS_OUT = 2.0  # times the other cameras
+_HELD_OUT = 1.3
+_SHAPE = 1.5
+_LATE_S = 0.01
+_MATTERS = 0.3  # of the error
+_UNSEEN = 0.2  # of the volume
+_WEAK_FRAMES = 10
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One sentence of a verdict.
+
+    Attributes:
+        level: the best that the verdict can be because of it.
+        text: the sentence.
+    """
+
+    level: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What to think of a rig.
+
+    Attributes:
+        level: "good", "usable with care" or "do not use".
+        headline: the error, in one sentence.
+        reasons: what the verdict rests on, the gravest first.
+        advice: what to film or to mend, the most useful first.
+    """
+
+    level: str
+    headline: str
+    reasons: tuple[Reason, ...]
+    advice: tuple[str, ...]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The headline and all reasons."""
+        return (self.headline, *(reason.text for reason in self.reasons))
+
+
+def verdict(solution: Solution, trust: Trust) -> Verdict:
+    """Judge a solution by what is known of its errors."""
+    order = (REFUSED, CARE, GOOD)
+    reasons = [
+        *_of_size(trust),
+        *_of_halves(solution, trust),
+        *_of_held_out(trust),
+        *_of_findings(solution, trust),
+        *_of_gaps(trust),
+    ]
+    reasons.sort(key=lambda reason: order.index(reason.level))
+    level = reasons[0].level
+    return Verdict(level, _headline(trust), tuple(reasons), tuple(_advice(solution, trust)))
+
+
+def in_mm(length_m: float) -> str:
+    """A length in millimetres, with as many digits as one reads."""
+    length = 1e3 * length_m
+    if not np.isfinite(length):
+        return "unknown"
+    digits = 0 if abs(length) >= 20 else 1 if abs(length) >= 2 else 2 if abs(length) >= 0.02 else 3
+    return f"{length:.{digits}f} mm"
+
+
+def sentence(text: str) -> str:
+    """A text with a capital letter and a full stop."""
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".?!" else ".")
+
+
+def _headline(trust: Trust) -> str:
+    median, most = (in_mm(trust.quantile_m(part)) for part in (0.5, 0.95))
+    at = ", ".join(f"{x:.2f}" for x in trust.volume.points_world[trust.worst] + 0.0)
+    worst = in_mm(float(np.nanmax(trust.error_m)))
+    return (
+        f"Points reconstructed with this rig are expected to be off by {median} (median) and by "
+        f"less than {most} in 95 % of the capture volume because of the calibration; at worst, "
+        f"near ({at}) m, by {worst}."
+    )
+
+
+def _of_size(trust: Trust) -> Iterator[Reason]:
+    extent = trust.volume.extent_m
+    size = float(np.linalg.norm(extent))
+    part = trust.quantile_m(0.95) / size
+    level = GOOD if part <= _SMALL else CARE if part <= _LARGE else REFUSED
+    box = " x ".join(f"{length:.2f}" for length in extent)
+    judged = {GOOD: "little", CARE: "more than it could be", REFUSED: "too much"}[level]
+    yield Reason(
+        level,
+        f"For a volume of {box} m that is {judged}: {100 * part:.2g} % of its diagonal. Detections "
+        f"that are one pixel off add {in_mm(float(np.nanmedian(trust.detection_m)))}.",
+    )
+    unseen = float(np.isnan(trust.predicted_m).mean())
+    if unseen > _UNSEEN:
+        yield Reason(
+            CARE, f"In {100 * unseen:.0f} % of the volume fewer than two cameras see a point."
+        )
+
+
+def _of_halves(solution: Solution, trust: Trust) -> Iterator[Reason]:
+    if not trust.splits:
+        return
+    observed = in_mm(float(root_mean_square(np.array([s.observed_m for s in trust.splits]))))
+    differ = (
+        f"Rigs from two halves of the recording differ by {observed}, which is "
+        f"{trust.space_misfit:.1f} times what noise explains ({trust.pixel_misfit:.1f} times in "
+        "the images)"
+    )
+    if trust.misfit <= CHANCE:
+        yield Reason(GOOD, f"{differ}: the figures can be believed.")
+        return
+    raised = (
+        f" The error above is raised by {trust.factor:.1f} because of it."
+        if trust.factor > 1
+        else " The error above takes it into account."
+    )
+    yield Reason(
+        CARE if trust.misfit < _BROKEN else REFUSED,
+        f"{differ}: the lens model, the synchronisation or the board is not what it is taken for."
+        + raised,
+    )
+    moved = moved_camera(trust)
+    if moved is not None:
+        split = trust.splits[0]
+        yield Reason(
+            REFUSED,
+            f"Camera {solution.rig.names[moved]!r} looks {split.observed_px[moved]:.1f} px "
+            "elsewhere in the second half of the recording than in the first (noise explains "
+            f"{split.noise_px[moved]:.1f} px): it was probably moved.",
+        )
+
+
+def moved_camera(trust: Trust) -> int | None:
+    """The camera that looks elsewhere in the recording's second half, if one stands out."""
+    first = next((split for split in trust.splits if split.way == next(iter(WAYS))), None)
+    if first is None or len(first.observed_px) < 3:
+        return None
+    ratios = first.observed_px / np.maximum(first.noise_px, 1e-12)
+    most = int(np.nanargmax(ratios))
+    others = np.delete(ratios, most)
+    stands_out = ratios[most] > _STANDS_OUT * np.nanmedian(others)
+    return most if ratios[most] > _MOVED and stands_out else None
+
+
+def _of_held_out(trust: Trust) -> Iterator[Reason]:
+    found = trust.held_out
+    if found is None:
+        return
+    worse = found.held_out_px / found.fit_px
+    text = (
+        f"In {found.frames} frames that it was not fitted to, points lie {found.held_out_px:.2f} "
+        f"px from where the rig has them ({found.fit_px:.2f} px in the others)"
+    )
+    off = 1.0
+    if found.pairs:
+        off = found.distance_m / found.expected_distance_m
+        text += (
+            f", and distances between corners of the board are right to {in_mm(found.distance_m)} "
+            f"({in_mm(found.expected_distance_m)} are expected)"
+        )
+    if worse > _HELD_OUT:
+        text += ": it fits its own frames better than others; film more"
+    elif off > CHANCE:
+        text += ": is the board as described?"
+    yield Reason(GOOD if worse <= _HELD_OUT and off <= CHANCE else CARE, text + ".")
+    bent_m, ratio = board_departure(trust)
+    if ratio > _SHAPE:
+        matters = bent_m > trust.quantile_m(0.5)
+        yield Reason(
+            CARE if matters else GOOD,
+            f"The board as the cameras measure it departs by up to {in_mm(bent_m)} from its "
+            f"description, {ratio:.1f} times what noise explains.",
+        )
+
+
+def board_departure(trust: Trust) -> tuple[float, float]:
+    """How far the measured board leaves the described one at most, and the ratio to noise."""
+    found = trust.held_out
+    if found is None or not np.isfinite(found.shape_m).any():
+        return float("nan"), float("nan")
+    ratio = root_mean_square(found.shape_m.ravel()) / root_mean_square(found.shape_sigma_m.ravel())
+    return float(np.nanmax(np.linalg.norm(found.shape_m, axis=-1))), float(ratio)
+
+
+def _of_gaps(trust: Trust) -> Iterator[Reason]:
+    """What could not be checked; it counts where there is no other evidence of the kind."""
+    level = GOOD if trust.splits and trust.held_out else CARE
+    for note in trust.notes:
+        yield Reason(level, sentence(f"not checked: {note}"))
+
+
+def _of_findings(solution: Solution, trust: Trust) -> Iterator[Reason]:
+    remedies = {remedy.code: remedy for remedy in trust.remedies}
+    for finding in solution.findings:
+        text = sentence(finding.text)
+        remedy = remedies.get(finding.code)
+        if remedy is None:
+            yield Reason(CARE, text)
+            continue
+        moved_m = float(np.nanmedian(remedy.moved_m))
+        text = f"{text} That moves points by {in_mm(moved_m)} (median)"
+        if finding.code == "clock":
+            late_s = float(np.abs(remedy.late_s).max())
+            off = in_mm(late_s)
+            text += f", and what itself moves at 1 m/s is seen up to {off} elsewhere"
+            yield Reason(CARE if late_s <= _LATE_S else REFUSED, f"{text}.")
+        else:
+            matters = moved_m > _MATTERS * trust.quantile_m(0.5)
+            yield Reason(CARE if matters else GOOD, f"{text}.")
+
+
+def _advice(solution: Solution, trust: Trust) -> Iterator[str]:
+    names = solution.rig.names
+    edge = weakest_edge(shared_frames(solution))
+    if edge is not None and edge.frames < _WEAK_FRAMES:
+        yield (
+            f"Film the board where {names[edge.first]!r} and {names[edge.second]!r} both see it: "
+            f"the rig hangs on the {edge.frames} frames that they share."
+        )
+    yield from _coverage_advice(solution)
+    worst = trust.worst
+    if trust.error_m[worst] > 2 * trust.quantile_m(0.5):
+        at = ", ".join(f"{x:.2f}" for x in trust.volume.points_world[worst] + 0.0)
+        yield (
+            f"Film the board near ({at}) m, where the error is largest and "
+            f"{trust.cameras[worst]} cameras look."
+        )
+    yield (
+        "Measure the board's squares with a ruler: a print that is 1 % too large makes every "
+        "length 1 % too short, and no check here can see it."
+    )
+
+
+def _coverage_advice(solution: Solution) -> Iterator[str]:
+    """Where to film the board, cameras with the same gaps together."""
+    gaps: dict[tuple[str, ...], list[str]] = {}
+    for name, counts in zip(solution.rig.names, image_coverage(solution), strict=True):
+        gaps.setdefault(tuple(empty_parts(counts)), []).append(repr(name))
+    for empty, names in sorted(gaps.items(), key=lambda gap: -len(gap[0])):
+        whose = f"the image{'s' if len(names) > 1 else ''} of {_and(names)}"
+        if len(empty) > len(PARTS) // 2:
+            full = [part for part in PARTS if part not in empty]
+            yield f"Film the board all over {whose}: so far it was only {_places(full)}."
+        elif len(empty) > 1:
+            yield f"Film the board {_places(empty)} of {whose} as well."
+
+
+def _places(parts: Sequence[str]) -> str:
+    """Places in an image, as they stand in a sentence."""
+    at = [part for part in parts if part != "middle"]
+    middle = ["in the middle"] if "middle" in parts else []
+    return _and(middle + ([f"at the {_and(at)}"] if at else []))
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
