@@ -12,6 +12,7 @@ leaves a small dense system. All Jacobians are closed forms, checked against aut
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -135,7 +136,7 @@ def adjust(
                 break
             damping *= 8
         if not improved:
-            return Adjusted(state, cost, step, converged=True)
+            return Adjusted(state, cost, step, converged=step < max_steps and math.isfinite(cost))
         gain = (cost - new_cost) / max(cost, 1e-300)
         state, cost, damping = moved, new_cost, max(damping / 8, 1e-12)
         if gain < tolerance:
@@ -153,6 +154,8 @@ def total_cost(
     loss: Loss,
 ) -> float:
     """Half the sum of the losses, and of the priors' squares."""
+    if bool((state.intrinsics[:, :2] <= 0).any()):  # no camera has such a focal length
+        return math.inf
     squared = squared_sigmas(*residuals(state, target, views), views, sigma_px)
     cost = torch.where(views.weights > 0, loss(squared)[0], 0.0).sum()
     shares = torch.where(free.intrinsics >= 0, 1.0 / multiplicity(free.intrinsics), 0.0)

@@ -27,18 +27,14 @@ COEFFICIENT_NAMES = {
 _PLACES = {"focal": (0,), "aspect": (1,), "principal_point": (2, 3)}
 
 
-def lens_of(lens: LensChoice, name: str, names: Sequence[str]) -> str:
-    """The lens model of a camera."""
-    if isinstance(lens, str):
+def lens_of(lens: LensChoice | None, name: str, names: Sequence[str]) -> str | None:
+    """The lens model that a camera was said to have, None where nothing was said."""
+    if lens is None or isinstance(lens, str):
         chosen = lens
     else:
-        unknown = [key for key in lens if key not in names]
-        if unknown:
-            raise InputError(
-                f"lens: no camera {', '.join(map(repr, unknown))}; there are {', '.join(names)}"
-            )
-        chosen = lens.get(name, "radtan")
-    if chosen not in LENS_MODELS:
+        _check_known("lens", lens, names)
+        chosen = lens.get(name)
+    if chosen is not None and chosen not in LENS_MODELS:
         raise InputError(f"no lens model {chosen!r}; there are {', '.join(LENS_MODELS)}")
     return chosen
 
@@ -57,23 +53,20 @@ def labels_of(
     else:
         for v, wanted in _fixed(fix, names).items():
             labels[v, _places(wanted, LENS_MODELS[int(lens_model[v])])] = -1
-    for group in _shared(share, names):
+    for group in shared_groups(share, names):
+        listed = ", ".join(names[v] for v in group)
         first = group[0]
         if any(lens_model[v] != lens_model[first] for v in group):
-            listed = ", ".join(names[v] for v in group)
             raise InputError(f"share: {listed} have different lens models")
-        for v in group[1:]:
-            labels[v] = torch.where(labels[v] >= 0, labels[first], -1)
+        if any(not torch.equal(labels[v] < 0, labels[first] < 0) for v in group):
+            raise InputError(f"share: {listed} have one lens, so that fix must name all of them")
+        labels[group] = labels[first].clone()
     return labels
 
 
 def _fixed(fix: Fix, names: tuple[str, ...]) -> dict[int, list[str]]:
     if isinstance(fix, Mapping):
-        unknown = [name for name in fix if name not in names]
-        if unknown:
-            raise InputError(
-                f"fix: no camera {', '.join(map(repr, unknown))}; there are {', '.join(names)}"
-            )
+        _check_known("fix", fix, names)
         return {names.index(name): _words(words) for name, words in fix.items()}
     return dict.fromkeys(range(len(names)), _words(fix))
 
@@ -89,7 +82,6 @@ def _places(words: Sequence[str], lens: str) -> list[int]:
     groups = {
         "distortion": tuple(range(4, NUM_INTRINSICS)),
         "intrinsics": tuple(range(NUM_INTRINSICS)),
-        "extrinsics": (),
     }
     known = _PLACES | dict.fromkeys(every, ()) | coefficients | groups
     for word in words:
@@ -98,25 +90,38 @@ def _places(words: Sequence[str], lens: str) -> list[int]:
     return [place for word in words for place in known[word]]
 
 
-def _shared(share: Share | None, names: tuple[str, ...]) -> list[list[int]]:
+def shared_groups(share: Share | None, names: Sequence[str]) -> list[list[int]]:
+    """The groups of cameras that share a lens and a sensor, by number; no camera is in two."""
     if share is None:
         return []
     if isinstance(share, str):
-        if share != "all":
-            raise InputError(f"share must be 'all' or groups of camera names, not {share!r}")
-        return [list(range(len(names)))]
-    groups = [list(group) for group in share]
-    unknown = [name for group in groups for name in group if name not in names]
-    if unknown:
+        groups = [list(names)] if share == "all" else None
+    else:
+        groups = None if any(isinstance(group, str) for group in share) else list(map(list, share))
+    if groups is None:
+        raise InputError(f"share must be 'all' or groups of camera names, not {share!r}")
+    members = [name for group in groups for name in group]
+    _check_known("share", members, names)
+    doubled = sorted({name for name in members if members.count(name) > 1})
+    if doubled:
         raise InputError(
-            f"share: no camera {', '.join(map(repr, unknown))}; there are {', '.join(names)}"
+            f"share: {', '.join(map(repr, doubled))} is named twice: name all that share its lens "
+            "in one group"
         )
     return [[names.index(name) for name in group] for group in groups if len(group) > 1]
 
 
+def _check_known(what: str, wanted: Iterable[str], names: Sequence[str]) -> None:
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        raise InputError(
+            f"{what}: no camera {', '.join(map(repr, unknown))}; there are {', '.join(names)}"
+        )
+
+
 def solver_settings(
     *,
-    lens: LensChoice,
+    lens: LensChoice | None,
     share: Share | None,
     fix: Fix | None,
     bow: bool,
@@ -129,7 +134,7 @@ def solver_settings(
     else:
         fixed = None if fix is None else _words(fix)
     return {
-        "lens": lens if isinstance(lens, str) else dict(lens),
+        "lens": lens if lens is None or isinstance(lens, str) else dict(lens),
         "share": share if share is None or isinstance(share, str) else [list(g) for g in share],
         "fix": fixed,
         "bow": bow,

@@ -142,7 +142,12 @@ def _in_order(observations: Observations, views: Views) -> Observations:
     arranged = _scattered(views, points, shape, np.nan)
     untouched = np.isnan(arranged).all((-2, -1))  # frames without a pose
     arranged[untouched] = observations.points_px[untouched]
-    return replace(observations, points_px=arranged)
+    if observations.spread is None:
+        return replace(observations, points_px=arranged)
+    relative = torch.where(seen, views.weights, 1.0).rsqrt()
+    spread = _scattered(views, relative, shape[:3], 1.0)
+    spread[untouched] = observations.spread[untouched]
+    return replace(observations, points_px=arranged, spread=spread)
 
 
 def _scattered(

@@ -17,7 +17,7 @@ from calib.bundle import adjust
 from calib.losses import cauchy
 from calib.noise import spread_px
 from calib.poses import identity_poses, refine_poses
-from calib.unknowns import NUM_INTRINSICS, Free, Prior, State, Target, Views
+from calib.unknowns import NUM_INTRINSICS, Free, Prior, State, Target, Views, with_shared_values
 from triangulate.geometry.camera import Camera
 from triangulate.geometry.homography import (
     pose_of_homography,
@@ -95,6 +95,7 @@ def start_cameras(
     plane = target.points[:, :2]
     observed = views.weights > 0
     intrinsics, cam_from_target, agrees = _first_guess(state, plane, views, known, generator)
+    intrinsics = with_shared_values(intrinsics, labels)
     usable = _spans_a_plane(plane, agrees)
     alone = Views(views.points_px, views.weights, views.camera, torch.arange(len(views.camera)))
     alone = replace(alone, weights=torch.where(usable[:, None], alone.weights, 0.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,36 @@ def solve_alone(observations: Observations, target: Any, **options: Any) -> dict
     Returns:
         A solution of one camera for each name.
     """
+    if options.pop("share", None) is not None:
+        raise InputError("cameras that share a lens are solved together, not each alone")
+    for what in ("lens", "fix"):
+        if isinstance(by_name := options.get(what), Mapping):
+            observations.select(list(by_name))  # which refuses names that are not there
     return {
-        name: solve(observations.select([name]), target, **options) for name in observations.names
+        name: solve(observations.select([name]), target, **_of_camera(options, name))
+        for name in observations.names
+    }
+
+
+def _of_camera(options: dict[str, Any], name: str) -> dict[str, Any]:
+    """The options that concern one camera."""
+    return {
+        key: {n: v for n, v in value.items() if n == name} if isinstance(value, Mapping) else value
+        for key, value in options.items()
     }
 
 
 def save_alone(solutions: dict[str, Solution], folder: Path) -> None:
-    """Write each camera's solution into a folder of its own, which bears its name."""
+    """Write each camera's solution into a folder of its own, which bears its name.
+
+    Raises:
+        InputError: the folder holds a calibration of several cameras already.
+    """
+    if (folder / RIG_FILE).exists():
+        raise InputError(
+            f"{folder}: holds a calibration ({RIG_FILE}), which would go before the lenses: name "
+            "another folder with --out"
+        )
     for name, solution in solutions.items():
         solution.save(folder / name)
 

@@ -73,7 +73,9 @@ class Observations:
             raise InputError(
                 f"points_px must have shape (cameras, frames, points, 2), got {points.shape}"
             )
-        names = tuple(f"cam{v + 1}" for v in range(len(points))) if names is None else tuple(names)
+        if names is None:
+            names = [f"cam{v + 1}" for v in range(len(points))]
+        names = (names,) if isinstance(names, str) else tuple(names)
         _check_names(names, len(points))
         pairs = _sizes(sizes, names)
         _check_pixels(points, names, pairs)
@@ -84,8 +86,10 @@ class Observations:
         for what, values in (("frames", frames), ("times_s", times)):
             if values is not None and values.shape != (count,):
                 raise InputError(f"{what} must have shape ({count},), got {values.shape}")
-        if times is not None and not (np.diff(times) > 0).all():
-            raise InputError("times_s must grow from frame to frame")
+        if len(np.unique(frames)) < count:
+            raise InputError("frames: a frame number is given twice")
+        if times is not None and not ((np.diff(times) > 0).all() and np.isfinite(times).all()):
+            raise InputError("times_s must be finite and grow from frame to frame")
         if spread is not None:
             spread = np.asarray(spread, dtype=np.float64)
             if spread.shape != points.shape[:-1]:
@@ -108,6 +112,7 @@ class Observations:
                 f"no observations of camera {', '.join(map(repr, missing))}; there are "
                 f"{', '.join(self.names)}"
             )
+        _check_names(tuple(names), len(names))
         order = [self.names.index(name) for name in names]
         return replace(
             self,
@@ -166,9 +171,16 @@ def load_observations(path: str | Path) -> Observations:
 def _check_names(names: tuple[str, ...], count: int) -> None:
     if len(names) != count:
         raise InputError(f"{len(names)} names for {count} cameras")
+    odd = [name for name in names if not _is_name(name)]
+    if odd:
+        raise InputError(f"{odd[0]!r} is no name for a camera, which may become one of a folder")
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise InputError(f"camera name {', '.join(map(repr, doubled))} is given twice: rename one")
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and bool(name.strip(". ")) and not set(name) & set("/\\")
 
 
 def _sizes(sizes: object, names: tuple[str, ...]) -> tuple[Size, ...]:
@@ -199,6 +211,6 @@ def _check_pixels(points: np.ndarray, names: tuple[str, ...], sizes: tuple[Size,
             x, y = known[off][0]
             raise InputError(
                 f"camera {name!r}: {int(off.sum())} points lie far outside its image of "
-                f"{size[0]} x {size[1]} (one at {x:.0f}, {y:.0f}): are the sizes (width, height) "
+                f"{size[0]} x {size[1]} (one at {x:.6g}, {y:.6g}): are the sizes (width, height) "
                 "of this recording?"
             )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from calib.choices import Fix, LensChoice, Share, labels_of, lens_of
-from calib.intrinsics import default_intrinsics
+from calib.choices import Fix, LensChoice, Share, labels_of, lens_of, shared_groups
+from calib.intrinsics import MIN_POINTS, default_intrinsics
 from calib.observations import Observations
 from calib.poses import identity_poses
-from calib.unknowns import Prior, State, Target, Views
+from calib.targets import load_target
+from calib.unknowns import Prior, State, Target, Views, with_shared_values
 from triangulate.errors import InputError
 from triangulate.geometry.lens import LENS_COEFFICIENTS, LENS_MODELS
 from triangulate.geometry.rigid import Rigid
@@ -71,7 +74,7 @@ def pose_problem(
     observations: Observations,
     target: Any,
     *,
-    lens: LensChoice,
+    lens: LensChoice | None,
     intrinsics: Rig | None,
     start: Rig | None,
     share: Share | None,
@@ -86,15 +89,18 @@ def pose_problem(
     names = observations.names
     points_m, symmetries = target_points(target, observations.points_px.shape[2])
     points, plane_from_target, size_m = _in_plane(points_m)
+    if start is not None and intrinsics is not None:
+        raise InputError("start and intrinsics are two rigs to take the lenses from: give one")
     given = start if start is not None else intrinsics
     state, known = _first_state(observations, lens, given)
     if start is not None:
         pose = start.select(names).cameras.cam_from_world
         state = replace(state, cam_from_world=Rigid(pose.rotation, pose.translation / size_m))
-    labels = labels_of(
-        names, state.lens_model, share, fix, known if start is None else known & False
-    )
-    prior = _prior(observations, state, known if start is None else ~known)
+    held = known if start is None else torch.zeros_like(known)
+    labels = labels_of(names, state.lens_model, share, fix, held)
+    _check_held(observations, labels, known, share)
+    state = replace(state, intrinsics=with_shared_values(state.intrinsics, labels))
+    prior = _prior(observations, state, held)
     if reference is not None and reference not in names:
         raise InputError(f"no camera {reference!r} (--reference); there are {', '.join(names)}")
     return Problem(
@@ -115,9 +121,20 @@ def pose_problem(
 
 def target_points(target: Any, count: int) -> tuple[np.ndarray, Tensor]:
     """The target's points (N, 3) and its symmetries (S, N), from a target or an array."""
-    points = np.asarray(getattr(target, "points_m", target), dtype=np.float64)
+    if isinstance(target, str | Path):
+        target = load_target(target)
+    try:
+        points = np.asarray(getattr(target, "points_m", target), dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            "the target must be a board, the path of its board.yaml, or (N, 3) metres"
+        ) from None
     if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
         raise InputError(f"the target must be (N, 3) finite metres, got shape {points.shape}")
+    if len(points) < MIN_POINTS:
+        raise InputError(f"the target has {len(points)} points, and it takes {MIN_POINTS} at least")
+    if len(np.unique(points, axis=0)) < len(points):
+        raise InputError("two of the target's points are at the same place")
     if len(points) != count:
         raise InputError(
             f"the target has {len(points)} points and the observations {count}: are they of "
@@ -149,17 +166,18 @@ def _in_plane(points_m: np.ndarray) -> tuple[Tensor, Rigid, float]:
 
 
 def _first_state(
-    observations: Observations, lens: LensChoice, given: Rig | None
+    observations: Observations, lens: LensChoice | None, given: Rig | None
 ) -> tuple[State, Tensor]:
     """The state before anything is found, and which cameras' intrinsics are given."""
     names = observations.names
-    model = torch.tensor([LENS_MODELS.index(lens_of(lens, name, names)) for name in names])
+    chosen = [lens_of(lens, name, names) for name in names]
+    model = torch.tensor([LENS_MODELS.index(name or "radtan") for name in chosen])
     sizes = torch.tensor(observations.sizes, dtype=torch.float64)
     intrinsics = default_intrinsics(sizes, model)
     skew = torch.zeros(len(names), dtype=torch.float64)
     known = torch.zeros(len(names), dtype=torch.bool)
     if given is not None:
-        _check_cameras(observations, given)
+        _check_cameras(observations, given, chosen)
         cameras = given.select(names).cameras
         model, known = cameras.lens.model, ~known
         K = cameras.K
@@ -179,14 +197,34 @@ def _first_state(
     return state, known
 
 
-def _check_cameras(observations: Observations, given: Rig) -> None:
+def _check_held(
+    observations: Observations, labels: Tensor, known: Tensor, share: Share | None
+) -> None:
+    """A focal length that nobody knows cannot be held; one lens has one size of image."""
+    names, sizes = observations.names, observations.sizes
+    for name, own, is_known in zip(names, labels, known, strict=True):
+        if own[0] < 0 and not is_known:
+            raise InputError(
+                f"camera {name!r}: its focal length cannot be held, for it is not known: give the "
+                "lens with intrinsics= (--intrinsics-from)"
+            )
+    for group in shared_groups(share, names):
+        if len({sizes[v] for v in group}) > 1:
+            told = ", ".join(f"{names[v]} {sizes[v][0]} x {sizes[v][1]}" for v in group)
+            raise InputError(f"share: the images differ in size ({told}), so the lenses do, too")
+
+
+def _check_cameras(observations: Observations, given: Rig, chosen: Sequence[str | None]) -> None:
     missing = [name for name in observations.names if name not in given.names]
     if missing:
         raise InputError(
             f"the given rig has no camera {', '.join(map(repr, missing))}; it has "
             f"{', '.join(given.names)}: name the videos after its cameras, or leave those out"
         )
-    for name, size in zip(observations.names, observations.sizes, strict=True):
+    for name, size, lens in zip(observations.names, observations.sizes, chosen, strict=True):
+        own = given.lens_names[given.names.index(name)]
+        if lens is not None and lens != own:
+            raise InputError(f"camera {name!r}: the given rig has a {own} lens, not {lens}")
         known = given.sizes[given.names.index(name)]
         if known is not None and known != size:
             raise InputError(

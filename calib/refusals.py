@@ -17,23 +17,25 @@ from triangulate.errors import InputError
 
 _MIN_VIEWS = 3  # to find a lens
 _MOST_ALONE = 0.01  # of the image's longer side, median residual of a camera by itself
-_MOST_REJECTED = 0.5
+_MOST_REJECTED = 0.4  # of a camera's points
+_LEAST_LIMIT = 0.002  # of the image's longer side
 _OPEN_FOCAL = 0.1
 
 
 def check_seen(observations: Observations) -> None:
     """Every camera must have seen the target, and in more than one frame."""
     seen = observations.seen
-    blind = [name for name, own in zip(observations.names, seen, strict=True) if not own.any()]
-    if blind:
-        raise InputError(
-            f"camera {', '.join(map(repr, blind))} never sees the target: film it there, or leave "
-            "the camera out with --cameras"
-        )
     frames = int(seen.any((0, 2)).sum())
-    if frames < 2:
+    if frames == 1:
         raise InputError(
             "the target is seen in one frame only: film it in many places and turned every way"
+        )
+    blind = [name for name, own in zip(observations.names, seen, strict=True) if not own.any()]
+    if blind:
+        see = "camera {} never sees" if len(blind) == 1 else "cameras {} never see"
+        raise InputError(
+            f"{see.format(', '.join(map(repr, blind)))} the target: film it there, or leave it out "
+            "with --cameras"
         )
 
 
@@ -51,28 +53,52 @@ def check_usable(observations: Observations, problem: Problem, alone: Start) -> 
                 "film the target there, nearer and whole"
                 + ("" if needed == 1 else ", or give its lens with --intrinsics-from")
             )
-    off = alone.sigma_px.numpy() / np.array(observations.sizes).max(-1)
-    if (off > _MOST_ALONE).all():
+    off = alone.sigma_px.numpy() > _MOST_ALONE * np.array(observations.sizes).max(-1)
+    if off.all():
         raise InputError(
             f"the target as described fits no camera (to {alone.sigma_px.min():.1f} px at best): "
             "are columns, rows and the order of its points right?"
+        )
+    for v in np.flatnonzero(off).tolist():
+        reason = (
+            "the lens that was given for it is another one's"
+            if bool(problem.known[v])
+            else "its points are numbered in another way, or it saw another board"
+        )
+        raise InputError(
+            f"camera {problem.names[v]!r}: the target fits only to {alone.sigma_px[v]:.1f} px, as "
+            f"if {reason}: look at its pictures, or leave it out with --cameras"
         )
 
 
 def check_fit(problem: Problem, refined: Refined, alone: Start) -> None:
     """The cameras must agree with each other."""
-    error_px, _ = residuals(refined.state, problem.target, refined.views)
-    seen = refined.views.weights > 0
+    views = refined.views
+    error_px, _ = residuals(refined.state, problem.target, views)
+    seen = views.weights > 0
     # By the cameras' own noise: a rig that does not hold together has a large sigma of its own.
-    scale = torch.maximum(CUTOFF * alone.sigma_px, 0.002 * _longer_sides(problem))
-    far = (error_px.norm(dim=-1) > scale[refined.views.camera, None]) & seen
-    share = float(far.sum() / seen.sum().clamp_min(1))
-    if share > _MOST_REJECTED:
+    own_px = torch.minimum(alone.sigma_px, 3 * alone.sigma_px.median())
+    limit_px = torch.maximum(CUTOFF * own_px, _LEAST_LIMIT * _longer_sides(problem))
+    far = (error_px.norm(dim=-1) > limit_px[views.camera, None]) & seen
+    sums = torch.stack([far.sum(-1), seen.sum(-1)], dim=-1).double()
+    by_camera = sums.new_zeros(len(problem.names), 2).index_add_(0, views.camera, sums)
+    share = by_camera[:, 0] / by_camera[:, 1].clamp_min(1)
+    bad = torch.nonzero(share > _MOST_REJECTED)[:, 0].tolist()
+    if not bad:
+        return
+    if 2 * len(bad) < len(problem.names):
+        told = ", ".join(f"{problem.names[v]!r} {100 * float(share[v]):.0f} %" for v in bad)
         raise InputError(
-            f"each camera fits the target by itself (to {float(alone.sigma_px.median()):.2f} px), "
-            f"but {100 * share:.0f} % of the points do not fit once all must agree: are the videos "
-            "synchronized, and does frame i of each show the same moment?"
+            f"most points of some cameras do not fit the rig of the others ({told}): are their "
+            "videos in step with the rest and of the same board, is their lens right, and did they "
+            "stand still? Correct that, or leave them out with --cameras"
         )
+    raise InputError(
+        f"each camera fits the target by itself (to {float(alone.sigma_px.median()):.2f} px), but "
+        f"{100 * float(sums[:, 0].sum() / sums[:, 1].sum()):.0f} % of the points do not fit once "
+        "all must agree: are the videos synchronized, and does frame i of each show the same "
+        "moment?"
+    )
 
 
 def check_lenses(solution: Solution) -> None:

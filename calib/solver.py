@@ -60,7 +60,7 @@ def solve(
     observations: Observations,
     target: Any,
     *,
-    lens: LensChoice = "radtan",
+    lens: LensChoice | None = None,
     intrinsics: Rig | None = None,
     share: Share | None = None,
     fix: Fix | None = None,
@@ -76,7 +76,8 @@ def solve(
         observations: what the cameras saw.
         target: of `calib.targets`, or its points (N, 3) in metres, in the observations' order.
             With points in another unit, the rig comes in that unit.
-        lens: "radtan", "rational" or "fisheye", for all cameras or by name (the others: radtan).
+        lens: "radtan", "rational" or "fisheye", for all cameras or by name; by default that of
+            `intrinsics` or `start`, or radtan.
         intrinsics: a rig whose lenses are taken over; its poses are not. They stay as they are
             unless `fix` is given.
         share: cameras with the same lens and sensor settings: "all", or groups of names.
@@ -103,7 +104,7 @@ def solve(
         fix=fix,
         reference=reference,
     )
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(_checked_seed(seed))
     alone = start_cameras(
         problem.state,
         problem.target,
@@ -131,10 +132,21 @@ def solve(
     check_lenses(solution)
     held = intrinsics is not None and start is None and fix is None
     asked = solver_settings(
-        lens=lens, share=share, fix="intrinsics" if held else fix, bow=bow, clocks=clocks, seed=seed
+        lens=lens,
+        share=share,
+        fix="intrinsics" if held else fix,
+        bow=bow,
+        clocks=clocks,
+        seed=int(seed),
     )
     solution = replace(solution, settings=asked)
     return with_findings(solution, _findings(problem, refined, alone, solution))
+
+
+def _checked_seed(seed: int) -> int:
+    if not 0 <= int(seed) < 2**63:
+        raise InputError(f"seed must lie between 0 and 2^63, not {seed}")
+    return int(seed)
 
 
 def _first_rig(

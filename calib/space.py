@@ -31,7 +31,11 @@ def expected_error_m(
     points = np.asarray(points_world, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 3:
         raise InputError(f"points_world must have shape (N, 3), got {points.shape}")
-    at = torch.from_numpy(points)
+    finite = np.isfinite(points).all(-1)
+    expected = np.full(len(points), np.nan)
+    if not finite.any():
+        return expected
+    at = torch.from_numpy(points[finite])
     motion = held_motion(solution)
     covariance = torch.from_numpy(solution.covariance)
     size = 2 * len(solution.rig) * max(1, len(solution.parameters))
@@ -42,7 +46,8 @@ def expected_error_m(
         variance = ((relative @ covariance) * relative).sum((-2, -1))
         trace = noise.diagonal(dim1=-2, dim2=-1).sum(-1)
         errors.append((variance + detection_sigma_px**2 * trace).clamp_min(0).sqrt())
-    return torch.cat(errors).numpy() if errors else np.zeros(0)
+    expected[finite] = torch.cat(errors).numpy()
+    return expected
 
 
 def anchors_world(solution: Solution) -> Tensor:

@@ -158,11 +158,14 @@ def _used_freedom(
 
 
 def pseudo_inverse(matrix: Tensor) -> Tensor:
-    """The inverse, scaled to a unit diagonal first; directions that nothing fixes get none."""
-    if not matrix.numel():
-        return matrix
-    scale = matrix.diagonal().clamp_min(1e-300).rsqrt()
+    """The inverse, scaled to a unit diagonal first; NaN where the matrix is not finite.
+
+    A direction that nothing observes gets an enormous variance, not none.
+    """
+    if not matrix.numel() or not bool(torch.isfinite(matrix).all()):
+        return torch.full_like(matrix, torch.nan)
+    diagonal = matrix.diagonal()
+    scale = torch.where(diagonal > 0, diagonal, 1.0).rsqrt()
     values, vectors = torch.linalg.eigh(matrix * scale[:, None] * scale)
-    safe = values > 1e-14 * values[-1]
-    inverse = torch.where(safe, 1 / torch.where(safe, values, 1.0), 0.0)
-    return (vectors * inverse) @ vectors.mT * scale[:, None] * scale
+    least = 1e-14 * values[-1].clamp_min(1e-300)
+    return (vectors / torch.maximum(values, least)) @ vectors.mT * scale[:, None] * scale

@@ -182,6 +182,18 @@ class Prior:
         return cls(intrinsics, torch.zeros_like(intrinsics))
 
 
+def with_shared_values(intrinsics: Tensor, labels: Tensor) -> Tensor:
+    """Intrinsics (V, 12) of which those with the same label are equal: the mean of all."""
+    is_free = labels >= 0
+    _, numbers = torch.unique(labels[is_free], return_inverse=True)
+    values = intrinsics[is_free]
+    count = torch.bincount(numbers).to(values)
+    mean = torch.zeros_like(count).index_add_(0, numbers, values) / count
+    equal = intrinsics.clone()
+    equal[is_free] = mean[numbers]
+    return equal
+
+
 def multiplicity(numbers: Tensor) -> Tensor:
     """How many cameras share each numbered parameter, (V, 12); 1 for fixed ones."""
     flat = numbers.flatten()

@@ -55,8 +55,13 @@ def solve(
     ],
     board: BoardOption = None,
     out: Annotated[
-        Path, typer.Option("--out", metavar="FOLDER", help="Where rig.yaml and the rest go.")
-    ] = Path("calibration"),
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="Where rig.yaml and the rest go: calibration, or lenses with --each-alone.",
+        ),
+    ] = None,
     lens: Annotated[
         list[str] | None,
         typer.Option(
@@ -121,7 +126,9 @@ def solve(
     clocks: Annotated[
         bool, typer.Option("--clocks", help="Estimate how late each camera is (a moving board).")
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of what is drawn.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, max=2**63 - 1, help="Of what is drawn.")
+    ] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Calibrate the cameras: lenses, places, and how wrong they may be.
@@ -140,6 +147,7 @@ def solve(
     choice = parse_choice(floor_frame, thickness, None, points, up, distance)
     if choice.ways or choice.distance is not None:
         check_choice(choice)
+    out = out or Path("lenses" if each_alone else "calibration")
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out}: is a file; name a folder")
     target = load_target(board_path([source], board))
@@ -186,10 +194,10 @@ def _observed(source: Path, target: Any, names: list[str] | None) -> Observation
         return detect(source, target, cameras=names, progress=report)
 
 
-def parse_lenses(texts: list[str] | None) -> str | dict[str, str]:
+def parse_lenses(texts: list[str] | None) -> str | dict[str, str] | None:
     """`fisheye`, or `cam1=fisheye ...`, as the solver takes them."""
     if not texts:
-        return "radtan"
+        return None
     by_name, for_all = _by_camera(texts)
     words = [*for_all, *(word for words in by_name.values() for word in words)]
     known = [name.value for name in LensName]

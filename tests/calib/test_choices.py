@@ -46,11 +46,18 @@ def test_shared_cameras_have_equal_numbers() -> None:
         labels_of(NAMES, MODELS, [["a", "b"]], None, NONE)
     with pytest.raises(InputError, match="no camera 'z'"):
         labels_of(NAMES, MODELS, [["a", "z"]], None, NONE)
+    with pytest.raises(InputError, match="'c' is named twice"):
+        labels_of(NAMES, MODELS, [["a", "c"], ["c", "b"]], None, NONE)
+    with pytest.raises(InputError, match="fix must name all of them"):
+        labels_of(NAMES, MODELS, [["a", "c"]], {"a": "k3"}, NONE)
+    with pytest.raises(InputError, match="groups of camera names"):
+        labels_of(NAMES, MODELS, ["a", "c"], None, NONE)
 
 
 def test_lenses_by_name() -> None:
     assert lens_of("fisheye", "a", NAMES) == "fisheye"
-    assert lens_of({"b": "fisheye"}, "a", NAMES) == "radtan"
+    assert lens_of({"b": "fisheye"}, "a", NAMES) is None
+    assert lens_of(None, "a", NAMES) is None
     assert lens_of({"b": "fisheye"}, "b", NAMES) == "fisheye"
 
 

@@ -43,3 +43,18 @@ def test_a_folder_of_whole_rigs_is_refused(filmed, tmp_path) -> None:
     filmed(0, 4).rig.save(tmp_path / "monday" / "rig.yaml")
     with pytest.raises(InputError, match=r"monday.rig\.yaml: holds several cameras"):
         load_lenses(tmp_path)
+
+
+def test_what_is_said_of_one_camera_reaches_it_alone(filmed, tmp_path) -> None:
+    made = filmed(0, 4, 40)
+    few = made.observations.select(["cam1", "cam2"])
+    found = solve_alone(few, made.scene.target_m, fix={"cam2": ["k3"]})
+    assert found["cam2"].rig.cameras.lens.coefficients[0, 4] == 0
+    assert found["cam1"].rig.cameras.lens.coefficients[0, 4] != 0
+    with pytest.raises(InputError, match="'left'"):
+        solve_alone(few, made.scene.target_m, lens={"left": "fisheye"})
+    with pytest.raises(InputError, match="solved together"):
+        solve_alone(few, made.scene.target_m, share="all")
+    made.rig.save(tmp_path / "rig.yaml")
+    with pytest.raises(InputError, match="would go before the lenses"):
+        save_alone(found, tmp_path)

@@ -86,7 +86,7 @@ def test_both_files_are_written_or_none(solution, tmp_path) -> None:
     (tmp_path / "solution.npz").unlink()
     (tmp_path / "solution.npz").mkdir()  # cannot be replaced by a file
     moved = replace(solution, rig=replace(solution.rig, up_axis="z"))
-    with pytest.raises(InputError, match="solution.npz"):
+    with pytest.raises(InputError, match=r"solution\.npz"):
         moved.save(tmp_path)
     assert (tmp_path / "rig.yaml").read_text() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rig.yaml", "solution.npz"]

@@ -18,6 +18,7 @@ from triangulate.synthetic.boards import board_grid, board_scene
 from triangulate.synthetic.draws import seeded
 from triangulate.synthetic.rigs import corridor_rig, corridor_volume, islands_rig
 
+NEAR = {"volume": ((0.0, 0.0, 1.0), (0.6, 0.6, 0.4)), "max_tilt_deg": 75.0}
 NAMES = ("b10", "b2", "a", "Z", "c 1", "ä", "7", "k", "l", "m", "n")
 
 
@@ -211,6 +212,21 @@ def test_parameters_are_fixed_and_shared_on_request(filmed) -> None:
     assert shared["K"][0, 0, 0] != shared["K"][1, 0, 0]
 
 
+def test_shared_lenses_are_one_even_where_they_start_apart(filmed, errors) -> None:
+    made = filmed(0, 4, 40, noise_px=0.1)
+    same = made.rig.to_arrays()
+    same["K"][:], same["dist"][:] = same["K"][0], same["dist"][0]
+    rig = Rig.from_arrays(**same)
+    generator = seeded(0)
+    scene = board_scene(generator, rig, made.scene.target_m, 40, **NEAR)
+    seen = Observations.from_arrays(scene.points_px, rig.names, rig.sizes)
+    solution = calib.solve(seen, scene.target_m, share="all")
+    for values in (solution.rig.cameras.K, solution.rig.cameras.lens.coefficients):
+        assert bool((values == values[0]).all())
+    alone = calib.solve(seen, scene.target_m)
+    assert errors(solution.rig, rig)[0] < errors(alone.rig, rig)[0]
+
+
 # --- Boards and clocks that are not as they should be ---------------------------------------------
 
 
@@ -249,16 +265,24 @@ def test_a_chessboard_that_looks_the_same_upside_down(filmed, errors) -> None:
     points, outlier = made.scene.points_px.copy(), made.scene.outlier.copy()
     upside_down = np.random.default_rng(0).random(points.shape[:2]) < 0.5
     points[upside_down] = points[upside_down][:, ::-1]
+    spread = np.broadcast_to(np.linspace(1, 2, 54), points.shape[:3]).copy()
+    spread[upside_down] = spread[upside_down][:, ::-1]
     outlier[upside_down] = outlier[upside_down][:, ::-1]
 
     class Symmetric:
         points_m = made.scene.target_m
         symmetries = np.stack([np.arange(54), np.arange(54)[::-1]])
 
-    seen = Observations.from_arrays(points, made.rig.names, made.rig.sizes)
+    seen = Observations.from_arrays(points, made.rig.names, made.rig.sizes, spread=spread)
     solution = calib.solve(seen, Symmetric)
     assert errors(solution.rig, made.rig)[0] < 0.005
     assert solution.outliers.sum() == outlier.sum()
+    # A frame as a whole may be either way up, its cameras may not.
+    seen_spread = np.where(solution.observations.seen, solution.observations.spread, np.nan)
+    rising = np.nanmedian(np.diff(seen_spread, axis=-1), axis=-1)  # (V, F)
+    filmed_at_all = ~np.isnan(rising).all(0)
+    extremes = [f(rising[:, filmed_at_all], axis=0) for f in (np.nanmax, np.nanmin)]
+    assert (extremes[0] * extremes[1] > 0).all()
     # In the solution every view of a frame counts its points alike.
     twice = calib.solve(solution.observations, made.scene.target_m)
     np.testing.assert_allclose(twice.values, solution.values, rtol=1e-4, atol=1e-5)
@@ -395,7 +419,7 @@ def test_what_cannot_make_a_rig_is_refused_in_one_line(filmed) -> None:
     single.points_px[:, 0] = seen.points_px[0][seen.seen[0].all(-1)][0]
     assert "one frame only" in refused(single)
     assert "has 20 points and the observations 54" in refused(seen, target[:20])
-    assert "lie on a line" in refused(seen, target * [1, 0, 0])
+    assert "lie on a line" in refused(seen, target * [1, 1e-9, 0])
     assert "do not lie in a plane" in refused(
         seen, target + np.arange(54)[:, None] ** 2 * [0, 0, 1e-3]
     )
@@ -411,6 +435,52 @@ def test_what_cannot_make_a_rig_is_refused_in_one_line(filmed) -> None:
     small = replace(made.rig, sizes=((640, 360),) * 4)
     assert "the given rig is for images of 640 x 360" in refused(seen, intrinsics=small)
     assert "the frames have no times" in refused(seen, clocks=True)
+
+
+def test_two_ways_to_say_one_thing_are_refused(filmed) -> None:
+    made = filmed(14, 4, 30)
+    seen, target = made.observations, made.scene.target_m
+    wide = replace(seen, sizes=((1280, 720), (1280, 720), (1400, 720), (1280, 720)))
+    for said, observations, options in [
+        ("give one", seen, {"start": made.rig, "intrinsics": made.rig}),
+        ("has a radtan lens, not fisheye", seen, {"intrinsics": made.rig, "lens": "fisheye"}),
+        ("no parameter 'extrinsics'", seen, {"fix": "extrinsics"}),
+        ("focal length cannot be held", seen, {"fix": "focal"}),
+        ("images differ in size", wide, {"share": "all"}),
+        ("seed must lie", seen, {"seed": -1}),
+    ]:
+        with pytest.raises(InputError, match=said):
+            calib.solve(observations, target, **options)
+    with pytest.raises(InputError, match="it takes 6 at least"):
+        calib.solve(
+            Observations.from_arrays(seen.points_px[:, :, :3], sizes=(1280, 720)), target[:3]
+        )
+    twice = target.copy()
+    twice[5] = twice[4]
+    with pytest.raises(InputError, match="at the same place"):
+        calib.solve(seen, twice)
+    assert calib.solve(seen, target, seed=np.int64(3)).settings["seed"] == 3
+
+
+def test_one_bad_camera_is_named(filmed) -> None:
+    made = filmed(15, 5, 60)
+    target = made.scene.target_m
+
+    def refused(points: np.ndarray, **options: object) -> str:
+        with pytest.raises(InputError) as caught:
+            seen = Observations.from_arrays(points, made.rig.names, made.rig.sizes)
+            calib.solve(seen, target, **options)
+        return str(caught.value)
+
+    late = made.scene.points_px.copy()
+    late[1] = np.roll(late[1], 1, axis=0)
+    assert "'cam2'" in refused(late)
+    mirrored = made.scene.points_px.copy()
+    mirrored[2] = mirrored[2].reshape(-1, 6, 9, 2)[:, :, ::-1].reshape(-1, 54, 2)
+    assert "'cam3'" in refused(mirrored)
+    arrays = made.rig.to_arrays()
+    arrays["K"][3, :2, :2] *= 20
+    assert "'cam4'" in refused(made.scene.points_px, intrinsics=Rig.from_arrays(**arrays))
 
 
 def test_videos_out_of_step_are_named(filmed) -> None:

@@ -58,8 +58,21 @@ def test_detections_add_their_own_error(filmed) -> None:
     middle = solution.target_points_world[0].mean(0)[None]
     alone, detected = (solution.expected_error_m(middle, sigma) for sigma in (0.0, 1.0))
     assert detected > alone > 0
-    far = middle + 1e3
-    assert np.isnan(solution.expected_error_m(far)).all()
+    far = np.concatenate([middle + 1e3, np.full((1, 3), np.nan), middle])
+    assert np.isnan(solution.expected_error_m(far)).tolist() == [True, True, False]
+    assert solution.expected_error_m(np.zeros((0, 3))).shape == (0,)
+
+
+def test_what_nothing_observes_is_not_called_sure() -> None:
+    import torch
+
+    from calib.uncertainty import pseudo_inverse
+
+    matrix = torch.diag(torch.tensor([4.0, 1.0, 0.0], dtype=torch.float64))
+    variance = pseudo_inverse(matrix).diagonal()
+    assert variance[:2].tolist() == pytest.approx([0.25, 1.0])
+    assert float(variance[2]) > 1e10
+    assert bool(torch.isnan(pseudo_inverse(matrix * torch.nan)).all())
 
 
 def test_views_that_err_as_a_whole_widen_the_covariance(filmed) -> None:

@@ -86,6 +86,7 @@ def test_mistakes_end_in_one_line_and_write_nothing(project: Path, calib_command
         (["recordings/board", "--cameras", "cam1,left"], 1, "no observations of camera 'left'"),
         (["recordings/board", "--lens", "wide"], 2, "'wide' is none of radtan"),
         (["recordings/board", "--fix", "k9"], 1, "no parameter 'k9'"),
+        (["recordings/board", "--seed", "99999999999999999999"], 2, "--seed"),
         (["recordings/board", "--share", "cam1"], 2, "neither 'all' nor names"),
         (["recordings/board", "--out", "file"], 2, "is a file; name a folder"),
         (["recordings/board", "--each-alone", "--clocks"], 2, "--each-alone finds lenses"),
@@ -99,7 +100,7 @@ def test_mistakes_end_in_one_line_and_write_nothing(project: Path, calib_command
 
 
 def test_options_become_what_the_solver_takes() -> None:
-    assert parse_lenses(None) == "radtan"
+    assert parse_lenses(None) is None
     assert parse_lenses(["fisheye"]) == "fisheye"
     assert parse_lenses(["a=fisheye", "b=rational"]) == {"a": "fisheye", "b": "rational"}
     assert parse_fixed(None) is None
