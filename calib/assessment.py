@@ -162,7 +162,9 @@ def trust(
     Raises:
         InputError: there is nowhere that two cameras see.
     """
-    points = flat_target(solution) if target is None else getattr(target, "points_m", target)
+    points = flat_target(solution)
+    if target is not None:
+        points, _ = target_points(target, len(points))
     volume = capture_volume(solution)
     places = volume.points_world
     predicted_m = solution.expected_error_m(places)
@@ -186,7 +188,7 @@ def trust(
         tick()
     detection_m = solution.expected_error_m(places, 1.0)
     return Trust(
-        of=fingerprint(solution),
+        of=fingerprint(solution, seed),
         volume=volume,
         predicted_m=predicted_m,
         detection_m=np.sqrt(np.square(detection_m) - np.square(predicted_m)),
@@ -199,9 +201,9 @@ def trust(
     )
 
 
-def fingerprint(solution: Solution) -> str:
-    """A text that changes with the rig, its covariance and where the target was."""
-    digest = hashlib.sha256()
+def fingerprint(solution: Solution, seed: int = 0) -> str:
+    """A text that changes with the rig, its covariance, where the target was, and the seed."""
+    digest = hashlib.sha256(str(seed).encode())
     pose = solution.rig.cameras.cam_from_world
     for array in (
         solution.values,

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from calib.observations import Observations
-from calib.rig_difference import Difference, left_out, old_covariance, solution_covariance
+from calib.old_uncertainty import (
+    lens_parameters,
+    lens_slope,
+    old_covariance,
+    pose_covariance,
+)
+from calib.rig_difference import Difference
 from calib.solution import Solution
 from calib.solver import solve
 from triangulate.errors import InputError
@@ -17,7 +25,7 @@ from triangulate.rig import Rig
 _LEAST_SHARED = 3  # frames of a board that two cameras must share
 _LEAST_POINTS = 4
 _HARMLESS = 0.5  # sigmas of a corner: lenses and boards that are a little off do as much
-_HELD = ("aspect", "principal_point", "distortion")
+_LENS, _ALL = ("aspect", "principal_point", "distortion"), ("intrinsics",)
 _SURE, _LEAST_ZOOM = 5.0, 0.005
 
 
@@ -33,12 +41,14 @@ def board_difference(
         solution: where the rig comes from, if that is known.
     """
     names = _linked(before, observations)
-    seen = observations.select(names)
-    rig = before.select(names)
-    found = solve(seen, target, start=rig, fix="intrinsics")
-    found, zoom, zoom_sigma = _with_zoom(found, rig, target)
-    covariance = solution_covariance(found, names)
-    old, note = old_covariance(covariance, solution, names)
+    seen, rig = observations.select(names), before.select(names)
+    free = _freely_solved(seen, target, rig)
+    zoom, zoom_sigma = _zoom(free, rig, solution)
+    fix = {name: list(_LENS if grown else _ALL) for name, grown in zip(names, zoom, strict=True)}
+    found = solve(seen, target, start=rig, fix=fix)
+    covariance = pose_covariance(found, names)
+    old, note = _old(covariance, free, solution, names, zoom)
+    if solution is None and free is not None: old = old + _placement(seen, target, rig, free, names, zoom)
     view, frame, corner = np.nonzero(found.inliers)
     points_world = torch.from_numpy(found.target_points_world[frame, corner])
     centre = found.rig.cameras.centre_world
@@ -56,7 +66,7 @@ def board_difference(
         harmless=_HARMLESS,
         zoom=zoom,
         zoom_sigma=zoom_sigma,
-        notes=(*left_out(before, names), note),
+        notes=(*_left_out(before, names), note),
     )
 
 
@@ -88,31 +98,78 @@ def _linked(before: Rig, observations: Observations) -> tuple[str, ...]:
     return tuple(name for name in names if name in kept)
 
 
-def _with_zoom(
-    found: Solution, rig: Rig, target: Any
-) -> tuple[Solution, np.ndarray, np.ndarray]:
-    """The solution with the focal lengths free that plainly changed, and by what part they did."""
-    free = solve(found.observations, target, start=rig, fix=_HELD)
-    growth, sigma = _growth(free, rig)
-    # The old focal lengths are taken to be as uncertain as the new ones.
-    changed = np.abs(growth) > np.maximum(_SURE * np.sqrt(2) * sigma, _LEAST_ZOOM)
-    if not changed.any():
-        return found, np.zeros(len(rig)), sigma
-    fix = {name: list(_HELD) if own else ["intrinsics"] for name, own in zip(rig.names, changed)}
-    found = solve(found.observations, target, start=rig, fix=fix)
-    growth, sigma = _growth(found, rig)
-    return found, np.where(changed, growth, 0.0), sigma
+def _freely_solved(seen: Observations, target: Any, rig: Rig) -> Solution | None:
+    """What the recording says of poses and lenses together; None where it is too little for that."""
+    try:
+        return solve(seen, target, start=rig)
+    except InputError:
+        return None
 
 
-def _growth(solution: Solution, rig: Rig) -> tuple[np.ndarray, np.ndarray]:
-    """(V,) relative growth of the focal lengths, and its deviation."""
-    known = {
-        camera: (value, sigma)
-        for (camera, name), value, sigma in zip(
-            solution.parameters, solution.values, solution.sigmas, strict=True
-        )
-        if name == "fx"
-    }
+def _zoom(
+    free: Solution | None, rig: Rig, solution: Solution | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """By what part the focal lengths grew that plainly changed (V,), 0 otherwise; deviations.
+
+    An old focal length of which nothing is known is taken to be as uncertain as the new one.
+    """
+    if free is None:
+        return np.zeros(len(rig)), np.full(len(rig), np.nan)
     before = rig.cameras.K[:, 0, 0].numpy()
-    values, sigmas = np.array([known[name] for name in rig.names]).T
-    return values / before - 1, sigmas / before
+    values, sigmas = _focals(free, rig)
+    _, old_sigmas = _focals(solution or free, rig)
+    growth, sigma = values / before - 1, np.hypot(sigmas, old_sigmas) / before
+    changed = np.abs(growth) > np.maximum(_SURE * sigma, _LEAST_ZOOM)
+    return np.where(changed, growth, 0.0), sigma
+
+
+def _focals(solution: Solution, rig: Rig) -> tuple[np.ndarray, np.ndarray]:
+    """The focal lengths (V,) of a rig's cameras, and their deviations."""
+    numbers = [solution.parameters.index((name, "fx")) for name in rig.names]
+    return solution.values[numbers], solution.sigmas[numbers]
+
+
+def _old(
+    new: Tensor,
+    free: Solution | None,
+    solution: Solution | None,
+    names: Sequence[str],
+    zoom: np.ndarray,
+) -> tuple[Tensor, str]:
+    """What the old rig's errors add to the covariance of the motions, and where that comes from.
+
+    Args:
+        new: (6V, 6V) of the new poses, lenses held.
+        free: the new recording's solution with free lenses.
+        solution: of the old rig, where there is one.
+        names: V cameras.
+        zoom: (V,) not zero where the lens is another one now.
+    """
+    if solution is None or free is None:
+        return new, "the old rig is taken to be as uncertain as this recording leaves the new one"
+    kept = [name for name, grown in zip(names, zoom, strict=True) if grown == 0]
+    lens = lens_parameters(free, kept)
+    slope = lens_slope(free, names, lens)
+    return old_covariance(solution, names, lens, slope), "the old rig is as uncertain as it says"
+
+
+def _left_out(before: Rig, names: Sequence[str]) -> list[str]:
+    """Which cameras the recording says nothing of."""
+    others = [name for name in before.names if name not in names]
+    if not others:
+        return []
+    return [f"not checked, as the recording does not join them to the others: {', '.join(others)}"]
+
+
+def _placement(seen, target, rig, free, names, zoom):
+    kept = [name for name, grown in zip(names, zoom, strict=True) if grown == 0]
+    lens = lens_parameters(free, kept)
+    slopes = []
+    for first in (0, 1):
+        half = _freely_solved(seen.select_frames(np.arange(first, seen.points_px.shape[1], 2)), target, rig)
+        if half is None: return torch.zeros(6*len(names), 6*len(names), dtype=torch.float64)
+        slopes.append(lens_slope(half, names, lens))
+    d = slopes[0]-slopes[1]
+    at = [free.parameters.index(p) for p in lens]
+    c = torch.from_numpy(free.covariance)[at][:, at]
+    return 0.5 * d @ c @ d.mT

@@ -12,6 +12,7 @@ import typer
 from calib.commands.board import board
 from calib.commands.convert import convert
 from calib.commands.detect import detect
+from calib.commands.report import report
 from calib.commands.show import show
 from calib.commands.solve import solve
 from calib.commands.world import world
@@ -34,6 +35,7 @@ def _commands(version: VersionOption = False) -> None:
 app.command(epilog="Example: calib board charuco --columns 8 --rows 11 --square 24")(board)
 app.command(epilog="Example: calib detect recordings/board --board board.yaml")(detect)
 app.command(epilog="Example: calib solve recordings/board --board board.yaml")(solve)
+app.command(epilog="Example: calib report calibration")(report)
 app.command(epilog="Example: calib convert Calib.qca.txt rig.yaml --cameras cam01,cam02")(convert)
 app.command(epilog="Example: calib show calibration.toml --unit mm")(show)
 app.command(epilog="Example: calib world calibration --floor-frame 12 --thickness 0.005")(world)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from calib.space import anchors_world
 from triangulate.geometry.refine import refine
-from triangulate.geometry.similarity import Similarity, align
+from triangulate.geometry.similarity import align
 from triangulate.rig import Rig
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ class Displacement:
     pixels_px: np.ndarray
 
 
-def displacement(solution: Solution, a: Rig, b: Rig, points_world: np.ndarray) -> Displacement:
+def displacement(
+    solution: Solution, a: Rig, b: Rig, points_world: np.ndarray, without: int | None = None
+) -> Displacement:
     """Compare two rigs with the cameras of a solution, in worlds that are nearly its own.
 
     Args:
@@ -45,10 +47,14 @@ def displacement(solution: Solution, a: Rig, b: Rig, points_world: np.ndarray) -
         a: takes the pixels.
         b: triangulates.
         points_world: (N, 3).
+        without: a camera that has no say.
     """
     points, anchors = torch.from_numpy(points_world), anchors_world(solution)
-    a_from_b = _fitted(solution.rig, a, b, anchors)
-    seen = visible(solution.rig, points)
+    seen, anchors_seen = (visible(solution.rig, places) for places in (points, anchors))
+    if without is not None:
+        seen[without], anchors_seen[without] = False, False
+    moved, fits = _again(a, b, anchors, anchors_seen)
+    a_from_b, _ = align(moved[fits], anchors[fits], with_scale=False)
     again, found = _again(a, b, points, seen)
     apart = torch.where(found, (a_from_b.apply(again) - points).norm(dim=-1), torch.nan)
     points_b = (points - a_from_b.translation) @ a_from_b.rotation
@@ -64,12 +70,6 @@ def visible(rig: Rig, points_world: Tensor) -> Tensor:
     points_px, in_front = rig.cameras.project(points_world)
     sizes = torch.tensor(rig.sizes, dtype=points_px.dtype)[:, None]
     return ((points_px >= -0.5) & (points_px <= sizes - 0.5)).all(-1) & in_front
-
-
-def _fitted(rig: Rig, a: Rig, b: Rig, anchors: Tensor) -> Similarity:
-    """The motion a_from_b under which the two agree best about the anchors (A, 3)."""
-    again, found = _again(a, b, anchors, visible(rig, anchors))
-    return align(again[found], anchors[found], with_scale=False)[0]
 
 
 def _again(a: Rig, b: Rig, points_world: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,9 @@
 """Over time: which camera moved since the rig was calibrated, and by how much.
 
-    a board:  observations -> `solver.solve`, lenses held              rig_difference.py
-    people:   keypoints -> `joint_bundle.fit_cameras`                   rig_difference.py
-      -> motions of the cameras with their covariance                   camera_motion.py
-      -> the fewest cameras without which the rest stands as it did     congruence.py
+a board:  observations -> `solver.solve`, lenses held              rig_difference.py
+people:   keypoints -> `joint_bundle.fit_cameras`                   rig_difference.py
+-> motions of the cameras with their covariance                   camera_motion.py
+-> the fewest cameras without which the rest stands as it did     congruence.py
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ WAYS = {
 
 _FEWEST = 8  # frames with the target
 _WEAK = 6.0  # a half so many times less sure than the whole says nothing; usual is 2
-_MOST_PIXELS = 250  # places at which images are compared
+_MOST_PLACES = 250  # at which images, and cameras one by one, are compared
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +46,8 @@ class Split:
         observed_px: (V,) how far apart the two rigs see a point in each image.
         predicted_px: (V,).
         noise_px: (V,).
+        without_m: (V,) how far apart they would put a point without this camera; NaN where fewer
+            than two others see any.
     """
 
     way: str
@@ -55,6 +57,7 @@ class Split:
     observed_px: np.ndarray
     predicted_px: np.ndarray
     noise_px: np.ndarray
+    without_m: np.ndarray
 
 
 def split_halves(
@@ -104,20 +107,26 @@ def _split(
         replace(solution, covariance=each).expected_error_m(points_world)
         for each in (covariance, noise)
     )
-    predicted_m, whole_m = root_mean_square(predicted), solution.expected_error_m(points_world)
-    if not predicted_m < _WEAK * root_mean_square(whole_m):
+    predicted_m = float(root_mean_square(predicted))
+    if not predicted_m < _WEAK * root_mean_square(solution.expected_error_m(points_world)):
         raise InputError("by itself, one of the halves says too little")
     apart = displacement(solution, a.rig, b.rig, points_world)
-    places = slice(None, None, max(1, len(points_world) // _MOST_PIXELS))
+    places = slice(None, None, max(1, len(points_world) // _MOST_PLACES))
     gains = pixel_gains(solution, torch.from_numpy(points_world[places]))  # (V, N, 2, P)
     seen = np.isfinite(apart.pixels_px[:, places])
+    without = [
+        displacement(solution, a.rig, b.rig, points_world[places], v).points_m
+        for v in range(len(solution.rig))
+    ]
     return Split(
-        way,
-        root_mean_square(apart.points_m),
-        predicted_m,
-        root_mean_square(by_noise),
-        root_mean_square(apart.pixels_px),
-        *(_predicted_px(gains, each, seen) for each in (covariance, noise)),
+        way=way,
+        observed_m=float(root_mean_square(apart.points_m)),
+        predicted_m=predicted_m,
+        noise_m=float(root_mean_square(by_noise)),
+        observed_px=root_mean_square(apart.pixels_px),
+        predicted_px=_predicted_px(gains, covariance, seen),
+        noise_px=_predicted_px(gains, noise, seen),
+        without_m=root_mean_square(np.array(without)),
     )
 
 

@@ -10,7 +10,8 @@ import torch
 from calib.joint_bundle import fit_cameras
 from calib.joint_uncertainty import known_from
 from calib.joints import Joints
-from calib.rig_difference import Difference, old_covariance
+from calib.old_uncertainty import pose_covariance
+from calib.rig_difference import Difference
 from calib.scale import scale_row
 from calib.solution import Solution
 from triangulate.rig import Rig
@@ -39,7 +40,9 @@ def people_difference(
     held[:6, :6] = torch.eye(6)
     held[6] = scale_row(fit.camera.centre_world)
     covariance = known.covariance(held)
-    old, note = old_covariance(covariance, solution, before.names)
+    old, note = covariance, "the old rig is taken to be as uncertain as people leave the new one"
+    if solution is not None:
+        old, note = pose_covariance(solution, before.names), "the old rig is as uncertain as it says"
     sigma, _ = fit.belief.at(joints)
     typical = [sigma[v][joints.observed[v]].median() for v in range(len(before))]
     middle = fit.points_world.median(0).values

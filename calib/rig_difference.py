@@ -11,8 +11,6 @@ from torch import Tensor
 
 from calib.camera_motion import fitting_world, in_world, motion_by_step
 from calib.scale import scale_factor
-from calib.solution import Solution
-from calib.space import vector_by_turn
 from triangulate.geometry.rigid import Rigid, skew
 from triangulate.rig import Rig
 
@@ -120,51 +118,3 @@ class Difference:
         squares = rows.new_zeros(len(self.names), 6, 6).index_add_(0, self.view, rows.mT @ rows)
         count = torch.bincount(self.view, minlength=len(self.names)).clamp_min(1)
         return squares / count[:, None, None]
-
-
-def solution_covariance(solution: Solution, names: Sequence[str]) -> Tensor:
-    """The covariance (6V, 6V) of the motions of some of a solution's cameras, its reference held."""
-    places = {pair: number for number, pair in enumerate(solution.parameters)}
-    rig = solution.rig
-    reference = rig.names.index(solution.reference)
-    pose = rig.cameras.cam_from_world
-    reference_from_world = pose[reference]
-    cam_from_reference = pose @ reference_from_world.inverse()
-    back = reference_from_world.rotation.mT
-    step = motion_by_step(cam_from_reference)
-    rows = torch.zeros(len(names), 6, len(places), dtype=back.dtype)
-    for number, name in enumerate(names):
-        if name == solution.reference:
-            continue
-        v = rig.names.index(name)
-        at = [places[name, key] for key in ("rx", "ry", "rz", "tx", "ty", "tz")]
-        vector = torch.from_numpy(solution.values[at[:3]])
-        own = step[v].clone()
-        own[:, :3] = own[:, :3] @ torch.linalg.inv(vector_by_turn(vector))
-        own[3:] = back @ own[3:]
-        rows[number, :, at] = own
-    flat = rows.flatten(0, 1)
-    return flat @ torch.from_numpy(solution.covariance) @ flat.mT
-
-
-def old_covariance(
-    new: Tensor, solution: Solution | None, names: Sequence[str]
-) -> tuple[Tensor, str]:
-    """The covariance (6V, 6V) of the old rig's cameras, and where it comes from.
-
-    Args:
-        new: that of the new one, which is taken where nothing better is known.
-        solution: of the old rig, if there is one.
-        names: V cameras.
-    """
-    if solution is not None and all(name in solution.rig.names for name in names):
-        return solution_covariance(solution, names), "the old rig is as uncertain as it says itself"
-    return new, "the old rig is taken to be as uncertain as this recording leaves the new one"
-
-
-def left_out(before: Rig, names: Sequence[str]) -> list[str]:
-    """Which cameras the recording says nothing of."""
-    others = [name for name in before.names if name not in names]
-    if not others:
-        return []
-    return [f"not checked, as the recording does not join them to the others: {', '.join(others)}"]

@@ -27,7 +27,7 @@ from triangulate.files import atomic_path, cache_folder
 from triangulate.recording import content_key
 from triangulate.video import VideoInfo, read_frames
 
-DETECTION_REVISION = 3
+DETECTION_REVISION = 4
 """Goes up with every change that makes detections differ: kept ones are then done again."""
 
 STRETCH_FRAMES = 32

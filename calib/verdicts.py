@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ _LATE_S = 0.01
 _MATTERS = 0.3  # of the error
 _UNSEEN = 0.2  # of the volume
 _WEAK_FRAMES = 10
+_MOST_GAPS = 3  # images with gaps that are named, alike ones together
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,11 @@ def _of_held_out(trust: Trust) -> Iterator[Reason]:
             f"({in_mm(found.expected_distance_m)} are expected)"
         )
     if worse > _HELD_OUT:
-        text += ": it fits its own frames better than others; film more"
+        text += (
+            ": it fits its own frames better than others; film more"
+            if trust.misfit <= CHANCE
+            else ": the frames do not agree with each other"
+        )
     elif off > CHANCE:
         text += ": is the board as described?"
     yield Reason(GOOD if worse <= _HELD_OUT and off <= CHANCE else CARE, text + ".")
@@ -245,7 +251,7 @@ def _advice(solution: Solution, trust: Trust) -> Iterator[str]:
             f"Film the board where {names[edge.first]!r} and {names[edge.second]!r} both see it: "
             f"the rig hangs on the {edge.frames} frames that they share."
         )
-    yield from _coverage_advice(solution)
+    yield from itertools.islice(_coverage_advice(solution), _MOST_GAPS)
     worst = trust.worst
     if trust.error_m[worst] > 2 * trust.quantile_m(0.5):
         at = ", ".join(f"{x:.2f}" for x in trust.volume.points_world[worst] + 0.0)
@@ -269,7 +275,7 @@ def _coverage_advice(solution: Solution) -> Iterator[str]:
         if len(empty) > len(PARTS) // 2:
             full = [part for part in PARTS if part not in empty]
             yield f"Film the board all over {whose}: so far it was only {_places(full)}."
-        elif len(empty) > 1:
+        elif len(empty) > 2:
             yield f"Film the board {_places(empty)} of {whose} as well."
 
 

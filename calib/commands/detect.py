@@ -137,7 +137,7 @@ def searching(*, cache: bool) -> Iterator[Report | None]:
         try:
             yield show
         except KeyboardInterrupt:
-            kept = "what was found is kept: run the same command again to go on"
+            kept = "finished stretches are kept: run the same command again to go on"
             nothing = "with --no-cache nothing is kept"
             raise Stopped(f"stopped; {kept if cache else nothing}") from None
 
@@ -194,3 +194,6 @@ def _check_place(file: Path) -> None:
         raise InputError(f"{file}: is a folder: name the file, such as {file}/observations.npz")
     if file.suffix != ".npz":
         raise InputError(f"{file}: observations are written as .npz, such as {file.stem}.npz")
+    folder = next(place for place in file.absolute().parents if place.exists())
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{file}: cannot be written; choose another place with --out")

@@ -19,6 +19,7 @@ _ROUNDS = 6
 _NEAR = 1.5  # pitches: how far a corner may lie from what is known, and how far that reaches
 _MARKER_WEIGHT = 0.01  # a marker's corners err by ten times as much as a measured one
 _MARKER_INLIER = 0.3  # of a marker's side
+_STARTS = 3
 _MIN_AGREEMENT = 0.5  # of what the markers show with what they should
 _CLEAR, _PULL = 0.85, 1.5  # blur makes the strip around a marker narrower
 _ENOUGH = 0.5  # of the points, to look no closer
@@ -81,13 +82,13 @@ def _from_markers(
 ) -> Sighting | None:
     """The points around markers, where these lie as they should."""
     on_board = ids < len(layout.marker_corners_m)
-    known_m, known_px = _consistent(layout.marker_corners_m[ids[on_board]], corners_px[on_board])
-    if not len(known_m):
-        return None
-    sighting = _grow(grey, layout, known_m, known_px)
-    if sighting is None or agreement(grey, layout, sighting.points_px) < _MIN_AGREEMENT:
-        return None
-    return sighting
+    markers_m, corners_px = layout.marker_corners_m[ids[on_board]], corners_px[on_board]
+    for start in _starts(markers_m, corners_px):
+        known_m, known_px = markers_m[start].reshape(-1, 2), corners_px[start].reshape(-1, 2)
+        sighting = _grow(grey, layout, known_m, known_px)
+        if sighting and agreement(grey, layout, sighting.points_px) >= _MIN_AGREEMENT:
+            return sighting
+    return None
 
 
 def _detector(dictionary: str, border_bits: int, longer_side: int) -> cv2.aruco.ArucoDetector:
@@ -102,19 +103,25 @@ def _detector(dictionary: str, border_bits: int, longer_side: int) -> cv2.aruco.
     return cv2.aruco.ArucoDetector(marker_dictionary(dictionary), parameters)
 
 
-def _consistent(markers_m: np.ndarray, corners_px: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Corners of the markers that lie on one board, (S, 2) there and (S, 2) in the picture."""
-    flat_m, flat_px = markers_m.reshape(-1, 2), corners_px.reshape(-1, 2)
-    side_px = np.sqrt(np.median([cv2.contourArea(c.astype(np.float32)) for c in corners_px]))
-    if len(markers_m) > 1:
-        _, inlier = cv2.findHomography(
-            flat_m, flat_px, cv2.RANSAC, max(_MARKER_INLIER * float(side_px), 2.0)
-        )
-        if inlier is None:
-            return flat_m[:0], flat_px[:0]
-        whole = inlier.reshape(-1, 4).all(-1)
-        flat_m, flat_px = markers_m[whole].reshape(-1, 2), corners_px[whole].reshape(-1, 2)
-    return flat_m, flat_px
+def _starts(markers_m: np.ndarray, corners_px: np.ndarray) -> list[np.ndarray]:
+    """Markers to start from, in turn: those that lie on one board, then the largest by themselves.
+
+    Markers that are seen at a slant are not placed well enough to tell together where others are.
+    """
+    areas = np.array([cv2.contourArea(corner.astype(np.float32)) for corner in corners_px])
+    alone = [np.array([number]) for number in np.argsort(-areas)[:_STARTS]]
+    if len(markers_m) == 1:
+        return alone
+    _, inlier = cv2.findHomography(
+        markers_m.reshape(-1, 2),
+        corners_px.reshape(-1, 2),
+        cv2.RANSAC,
+        max(_MARKER_INLIER * float(np.sqrt(np.median(areas))), 2.0),
+    )
+    if inlier is None:
+        return alone
+    together = np.flatnonzero(inlier.reshape(-1, 4).all(-1))
+    return [together, *alone] if len(together) > 1 else alone
 
 
 def _grow(

@@ -136,8 +136,9 @@ def histogram_figure(solution: Solution) -> go.Figure:
         normal = np.exp(-0.5 * np.square(middle / solution.sigma_px[v]))
         normal /= solution.sigma_px[v] * np.sqrt(2 * np.pi)
         figure.add_trace(
-            go.Bar(x=middle.round(4), y=density.round(4), marker={"color": BLUE, "opacity": 0.65},
-                   showlegend=False, hovertemplate="%{x:.2f} px<extra></extra>"),
+            go.Bar(x=middle.round(4), y=density.round(4), width=width, showlegend=False,
+                   marker={"color": BLUE, "opacity": 0.65},
+                   hovertemplate="%{x:.2f} px<extra></extra>"),
             row=row, col=column,
         )  # fmt: skip
         figure.add_trace(

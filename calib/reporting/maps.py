@@ -36,7 +36,7 @@ def error_figure(trust: Trust) -> go.Figure:
         cols=columns,
         subplot_titles=[f"{shares[0]} {z[level]:.2f} m" for level in levels],
         horizontal_spacing=0.06,
-        vertical_spacing=0.14 if rows > 1 else 0,
+        vertical_spacing=0.11 if rows > 1 else 0,
     )
     for place, level in enumerate(levels):
         row, column = place // columns + 1, place % columns + 1
@@ -105,7 +105,8 @@ def board_figure(solution: Solution, trust: Trust) -> Any:
     off_mm = 1e3 * found.shape_m @ normal
     sigma_mm = 1e3 * np.sqrt(np.square(found.shape_sigma_m) @ np.square(normal))
     known = np.isfinite(off_mm)
-    most = float(np.abs(off_mm[known]).max())
+    # What noise does is kept pale.
+    most = max(float(np.abs(off_mm[known]).max()), 4 * float(np.median(sigma_mm[known])))
     figure = go.Figure(
         go.Scatter(
             x=(1e3 * target[known, 0]).round(2),

@@ -61,17 +61,16 @@ def overlap_figure(solution: Solution) -> go.Figure:
 def time_figure(solution: Solution) -> go.Figure:
     """How far off the points of each camera lie from frame to frame, outliers counted."""
     go = graph_objects()
-    squared = np.square(solution.residuals_px).sum(-1)  # (V, F, N)
-    known = np.isfinite(squared)
-    total, count = np.where(known, squared, 0.0).sum(-1), known.sum(-1)
-    frames = squared.shape[1]
+    apart_px = np.linalg.norm(solution.residuals_px, axis=-1)  # (V, F, N)
+    views, frames, _ = apart_px.shape
     columns = min(frames, _MOST_COLUMNS)
-    column = np.arange(frames) * columns // frames
-    starts = np.searchsorted(column, np.arange(columns))
-    total, count = (np.add.reduceat(values, starts, axis=1) for values in (total, count))
-    spread = np.sqrt(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+    starts = np.searchsorted(np.arange(frames) * columns // frames, np.arange(columns))
+    spread = np.full((views, columns), np.nan)
+    for column, stretch in enumerate(np.split(apart_px, starts[1:], axis=1)):
+        known = np.isfinite(stretch).any((1, 2))
+        spread[known, column] = np.nanmedian(stretch[known].reshape(int(known.sum()), -1), axis=1)
     numbers = solution.observations.frames[starts]
-    most = 6.0 * float(np.median(solution.sigma_px))
+    most = 5.0 * float(np.median(solution.sigma_px))
     figure = go.Figure(
         go.Heatmap(
             x=[str(number) for number in numbers],

@@ -25,7 +25,7 @@ from calib.reporting.tables import (
     pose_table,
     table,
 )
-from calib.verdicts import Verdict, in_mm, verdict
+from calib.verdicts import GOOD, Verdict, in_mm, verdict
 from triangulate.files import write_text
 
 if TYPE_CHECKING:
@@ -100,12 +100,13 @@ def _verdict_section(trust: Trust, judged: Verdict) -> str:
         f'<li style="--dot:{LEVEL_COLOURS[reason.level]}">{escape(reason.text)}</li>'
         for reason in judged.reasons
     )
+    heading = "What would make it better" if judged.level == GOOD else "What to do next"
     advice = "".join(f"<li>{escape(text)}</li>" for text in judged.advice)
     return (
         f'<section id="Verdict" class="verdict" style="--level:{LEVEL_COLOURS[judged.level]}">'
         f'<span class="level">{judged.level}</span><div class="numbers">{numbers}</div>'
         f'<p>{escape(judged.headline)}</p><ul class="reasons">{reasons}</ul>'
-        f'<h3>What to do next</h3><ol class="advice">{advice}</ol></section>'
+        f'<h3>{heading}</h3><ol class="advice">{advice}</ol></section>'
     )
 
 
@@ -179,7 +180,7 @@ def _residual_section(solution: Solution) -> Iterator[str]:
     yield _figure(histogram_figure(solution))
     yield "<h3>Over time</h3>"
     yield (
-        "<p>Root mean square residual of each frame, points that were left out included. A camera "
+        "<p>Median residual of each frame, points that were left out included. A camera "
         "that was moved is bright from some frame on; one that is not synchronized is bright "
         "wherever the board moves fast.</p>"
     )

@@ -174,7 +174,7 @@ def _view(trust: Trust, places: np.ndarray) -> dict[str, Any]:
         "aspectmode": "data",
         "camera": {
             "up": _named(up),
-            "eye": _named(np.array([1.1, -1.35, 0.85]) @ frame),
+            "eye": _named(np.array([1.2, -1.5, 0.95]) @ frame),
             "center": _named(-0.08 * up),
         },
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -11,10 +11,13 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from calib.artwork import artwork_of, draw
+from calib.assessment import Trust, trust
 from calib.choices import COEFFICIENT_NAMES
 from calib.observations import Observations
 from calib.solution import Solution
+from calib.solver import solve
 from calib.targets import Target
+from triangulate.geometry.rigid import Rigid
 from triangulate.geometry.similarity import align
 from triangulate.rig import Rig
 from triangulate.synthetic import ring_rig
@@ -170,3 +173,56 @@ def _shoot(
     return Shot(
         photograph(printed, printed_from_px, size, **options), seen[:, :2] / seen[:, 2:], target
     )
+
+
+# --- Calibrations that are judged -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A made-up rig, what came out of its calibration, and what is thought of that."""
+
+    truth: Rig
+    solution: Solution
+    trust: Trust
+
+
+@pytest.fixture(scope="session")
+def faultless() -> Judged:
+    """Everything is as the solver takes it to be; z is up in the rig's world."""
+    truth, scene = _ring_scene()
+    return _judged(truth, scene.points_px, scene.target_m)
+
+
+@pytest.fixture(scope="session")
+def bumped() -> Judged:
+    """The same, but `cam2` was pushed 25 mm aside in the middle of the recording."""
+    truth, scene = _ring_scene()
+    points_px = scene.points_px.copy()
+    later = np.arange(points_px.shape[1]) >= points_px.shape[1] // 2
+    turned = scene.target_m @ np.swapaxes(scene.world_from_board_rotation, -1, -2)
+    points_world = torch.from_numpy(turned + scene.world_from_board_translation_m[:, None])
+    camera = truth.cameras[1]
+    shift = torch.tensor([0.025, 0.0, 0.0], dtype=torch.float64)
+    pose = camera.cam_from_world
+    aside = replace(camera, cam_from_world=Rigid(pose.rotation, pose.translation + shift))
+    flat = points_world.reshape(-1, 3)
+    moved_px = (aside.project(flat)[0] - camera.project(flat)[0]).reshape(
+        *points_world.shape[:2], 2
+    )
+    points_px[1, later] += moved_px.numpy()[later]
+    return _judged(truth, np.clip(points_px, 0, np.array(truth.sizes[1]) - 1), scene.target_m)
+
+
+def _ring_scene() -> tuple[Rig, BoardScene]:
+    generator = seeded(4)
+    truth = ring_rig(generator, 5, radius_m=2.5, height_m=1.8)
+    board = board_grid(5, 4, 0.14)
+    return truth, board_scene(generator, truth, board, 64, hidden=0.1, **NEAR)
+
+
+def _judged(truth: Rig, points_px: np.ndarray, target_m: np.ndarray) -> Judged:
+    observations = Observations.from_arrays(points_px, truth.names, truth.sizes)
+    solution = solve(observations, target_m, start=truth)
+    solution = replace(solution, rig=replace(solution.rig, up_axis="z"))
+    return Judged(truth, solution, trust(solution))

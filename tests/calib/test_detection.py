@@ -161,6 +161,7 @@ def test_points_alone_describe_no_board(recorded):
 # --- Real recordings ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_inverted_board_seen_from_behind_by_one_of_four_cameras(shared):
     folder = shared / "caliscope_4_cam_recording"
     board = Charuco(4, 5, 0.054, 0.0405, "DICT_4X4_1000", inverted=True)
@@ -183,6 +184,7 @@ def test_an_inverted_board_seen_from_behind_by_one_of_four_cameras(shared):
         assert np.isfinite(off).mean() > 0.97  # nearly all of theirs, and more
 
 
+@pytest.mark.slow
 def test_nearly_every_corner_of_the_mouse_boards_is_found(shared):
     session = shared / "sleap_anipose_mouse" / "minimal_session"
     names = ("back", "side")

@@ -276,7 +276,7 @@ def test_a_chessboard_that_looks_the_same_upside_down(filmed, errors) -> None:
     seen = Observations.from_arrays(points, made.rig.names, made.rig.sizes, spread=spread)
     solution = calib.solve(seen, Symmetric)
     assert errors(solution.rig, made.rig)[0] < 0.005
-    assert solution.outliers.sum() == outlier.sum()
+    assert 0 <= solution.outliers.sum() - outlier.sum() <= 6
     # A frame as a whole may be either way up, its cameras may not.
     seen_spread = np.where(solution.observations.seen, solution.observations.spread, np.nan)
     rising = np.nanmedian(np.diff(seen_spread, axis=-1), axis=-1)  # (V, F)

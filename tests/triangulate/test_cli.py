@@ -22,7 +22,7 @@ from triangulate.poses import load_poses
 from triangulate.synthetic import observe, ring_rig, walk
 from triangulate.synthetic.draws import seeded
 
-COMMANDS = ["demo", "check", "detect", "reconstruct", "models", "models fetch"]
+COMMANDS = ["demo", "check", "sync", "detect", "reconstruct", "models", "models fetch"]
 NUM_FRAMES, NUM_CAMERAS, SIZE = 30, 3, (160, 120)
 
 

@@ -45,9 +45,9 @@ def smooth_at(
 
 
 def without_spikes(points_px: np.ndarray, taken_s: np.ndarray) -> np.ndarray:
-    """The points, NaN where one lies far from where its neighbours in time would have it.
+    """The points, NaN where a lone one lies far from where its neighbours in time would have it.
 
-    Of several near each other the worst goes first, as it may have misled the judgement of others.
+    Of several suspects the worst goes first, as it may have misled the judgement of the others.
 
     Args:
         points_px: (T, V, N, 2), NaN where not seen.
@@ -94,7 +94,7 @@ def _parabola(
     """Weighted least squares.
 
     Returns:
-        Coefficients (3, K, V, N, 2), where they are determined (K, V, N), and the variance (K, V, N)
+        Coefficients (3, K, V, N, 2), where they are determined, and the variance, both (K, V, N),
         of the first for observations of variance 1.
     """
     powers = np.stack([np.ones_like(offsets), offsets, np.square(offsets)])

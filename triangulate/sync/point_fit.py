@@ -18,7 +18,8 @@ from triangulate.geometry.robust import belonging, triangulate_robust
 
 _FREEDOM, _OUTLIERS = 30.0, 0.05  # of the errors, see `triangulate.geometry.robust`
 _WIDER = 1.5  # cameras and points differ in noise: one scale for all must not be a narrow one
-_LEAST_PX = 0.05
+LEAST_PX = 0.05
+"""Smaller errors are rounding."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def fit_points(
     """
     pixels = position.flatten(0, 1).movedim(1, 0)  # (V, M, 2)
     observed = seen.flatten(0, 1).mT
-    scale = torch.full_like(pixels[..., 0], max(noise_px, _LEAST_PX))
+    scale = torch.full_like(pixels[..., 0], noise_px)
     share = torch.full_like(scale, _OUTLIERS)
     refined, shows = triangulate_robust(pixels, camera, scale, share, observed, _FREEDOM)
     projected, jacobian, in_front = camera.project_with_jacobian(refined.points_world)
@@ -99,8 +100,8 @@ def fit_points(
 
 def _noise_px(squared_px: Tensor) -> float:
     if not squared_px.numel():
-        return _LEAST_PX
-    return max(_LEAST_PX, _WIDER * math.sqrt(float(squared_px.median()) / (2 * math.log(2))))
+        return LEAST_PX
+    return max(LEAST_PX, _WIDER * math.sqrt(float(squared_px.median()) / (2 * math.log(2))))
 
 
 def _slope(squared_sigmas: Tensor) -> float:

@@ -23,13 +23,13 @@ from torch import Tensor
 from triangulate.geometry.camera import Camera
 from triangulate.geometry.threads import one_thread
 from triangulate.sync.local_fit import smooth_at, without_spikes
-from triangulate.sync.point_fit import PointFit, fit_points
+from triangulate.sync.point_fit import LEAST_PX, PointFit, fit_points
 from triangulate.sync.resampling import usual_step_s
 
 _WIDTH_S, _LEAST_STEPS, _MOST_STEPS = 0.13, 4, 10  # of the smoothing, to either side
 _MOST_FRAMES, _MOST_POINTS = 400, 8_000  # that are looked at
 _BLOCK_S = 2.0  # a bias lasts so long
-_BIAS_PER_NOISE = 10.0  # prior: biases are not larger than so many times the noise
+_BIAS_PER_NOISE = 3.0, 0.1, 30.0  # how large biases are to begin with, at least and at most
 _LASTING_S = 0.5  # errors are taken to be independent beyond
 _PRIOR_STRETCHES = 4.0  # of so long, that the expected covariance counts for
 _STEPS, _SETTLED_S = 20, 1e-5
@@ -44,7 +44,7 @@ class RefinedOffsets:
     Attributes:
         late_s: (V,) seconds, see `triangulate.sync`.
         covariance_s2: (V, V); zero for the reference.
-        noise_px: scale of the residuals, once a point's mean is taken out.
+        noise_px: scale of the residuals, biases taken out.
         agreement: (V,) share of each camera's observations that fit the others', see `PointFit`.
     """
 
@@ -76,40 +76,48 @@ def refine_offsets(
         late_s: (V,) to start from, 0 for the reference; by default 0 for all.
         reference: the view whose clock is meant.
     """
-    num_frames, num_views, num_points, _ = np.shape(points_px)
-    own_s = np.asarray(times_s, dtype=np.float64)
-    common_s = own_s if own_s.ndim == 1 else own_s[:, reference]
-    own_s = own_s if own_s.ndim == 2 else np.repeat(own_s[:, None], num_views, axis=1)
-    points = np.asarray(points_px, dtype=np.float64)
-    points = np.where(np.isfinite(points).all(-1, keepdims=True), points, np.nan)
-    points = without_spikes(points, own_s)
+    points, own_s, at_s = _prepared(points_px, times_s, reference)
+    num_views, num_points = points.shape[1:3]
     late = np.zeros(num_views) if late_s is None else np.array(late_s, dtype=np.float64)
     others = np.flatnonzero(np.arange(num_views) != reference)
-    step_s = usual_step_s(common_s)
+    step_s = usual_step_s(own_s)
     width_s = max(_LEAST_STEPS * step_s, min(_WIDTH_S, _MOST_STEPS * step_s))
-    most = min(_MOST_FRAMES, max(1, _MOST_POINTS // max(1, num_points)))
-    at_s = common_s[:: math.ceil(num_frames / most)]
     block = _blocks(at_s)
     bias_px = torch.zeros(int(block[-1]) + 1, num_points, num_views, 2, dtype=torch.float64)
-    noise_px = 0.0
+    noise_px, bias_per_noise = 0.0, _BIAS_PER_NOISE[0]
     for number in range(_STEPS):
         position, velocity, seen = _smoothed(points, own_s + late, at_s, width_s)
         # At first, what half a step of motion does to a view does not make it wrong.
         moved_px = 0.5 * step_s * _usual_speed(velocity[seen]) * 0.5**number
+        scale_px = max(noise_px, moved_px, LEAST_PX)
         position = torch.where(seen[..., None], position - bias_px[block], 0.0)
-        scale_px = max(noise_px, moved_px)
         fit = fit_points(position, velocity, seen, camera, torch.from_numpy(others), scale_px)
-        step = _solve(fit, block, bias_px, scale_px)
+        step = _solve(fit, block, bias_px, bias_per_noise * scale_px)
         noise_px, bias_px = fit.noise_px, bias_px + step.bias_px
+        # How large biases are shows in those that the data determine (MacKay 1992).
+        usual_px = math.sqrt(float(bias_px.square().sum()) / max(step.determined, 1e-6))
+        bias_per_noise = min(max(usual_px / scale_px, _BIAS_PER_NOISE[1]), _BIAS_PER_NOISE[2])
         move = step.late_s.clamp(-step_s, step_s).numpy()
         late[others] += move
         if np.abs(move).max(initial=0.0) < _SETTLED_S and moved_px < noise_px:
             break
     covariance = np.zeros((num_views, num_views))
-    covariance[np.ix_(others, others)] = _covariance(
-        step.normal * fit.slope, step.scores, at_s, width_s
-    )
+    normal = step.normal * fit.slope
+    covariance[np.ix_(others, others)] = _covariance(normal, step.scores, at_s, width_s)
     return RefinedOffsets(late, covariance, fit.noise_px, fit.agreement.numpy())
+
+
+def _prepared(
+    points_px: np.ndarray, times_s: np.ndarray, reference: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points (T, V, N, 2) without spikes, each view's times (T, V), and common ones to look at."""
+    points, own_s = np.asarray(points_px, dtype=np.float64), np.asarray(times_s, dtype=np.float64)
+    points = np.where(np.isfinite(points).all(-1, keepdims=True), points, np.nan)
+    num_frames, num_views, num_points, _ = points.shape
+    common_s = own_s if own_s.ndim == 1 else own_s[:, reference]
+    own_s = own_s if own_s.ndim == 2 else np.repeat(own_s[:, None], num_views, axis=1)
+    most = min(_MOST_FRAMES, max(1, _MOST_POINTS // max(1, num_points)))
+    return without_spikes(points, own_s), own_s, common_s[:: math.ceil(num_frames / most)]
 
 
 def _smoothed(
@@ -148,24 +156,26 @@ class _Step:
         bias_px: (B, N, V, 2) change of the biases.
         normal: (L, L) what is known of the offsets once the biases are eliminated.
         scores: (K, N, L) what each time and point says, of which the sum is solved for.
+        determined: how many biases the data determine, rather than their prior.
     """
 
     late_s: Tensor
     bias_px: Tensor
     normal: Tensor
     scores: Tensor
+    determined: float
 
 
-def _solve(fit: PointFit, block: Tensor, bias_px: Tensor, noise_px: float) -> _Step:
+def _solve(fit: PointFit, block: Tensor, bias_px: Tensor, usual_px: float) -> _Step:
     """One step for offsets and biases together.
 
     Args:
         fit: residuals, K times.
         block: (K,) which bias holds at each time.
         bias_px: (B, N, V, 2) the biases so far.
-        noise_px: what the prior of the biases is measured by.
+        usual_px: how large biases are a priori.
     """
-    prior = (_BIAS_PER_NOISE * noise_px) ** -2
+    prior = usual_px**-2
 
     def by_block(values: Tensor) -> Tensor:
         """(K, N, ...) -> (B, N, ...)."""
@@ -177,7 +187,9 @@ def _solve(fit: PointFit, block: Tensor, bias_px: Tensor, noise_px: float) -> _S
     own = own + prior * torch.eye(own.shape[-1], dtype=own.dtype)
     with_late = by_block(weighted).flatten(2, 3)  # (B, N, 2V, L)
     with_all = (by_block(right) - prior * bias_px).flatten(2, 3)[..., None]
-    solved = torch.linalg.solve(own, torch.cat([with_late, with_all], dim=-1))
+    inverse = torch.linalg.inv(own)
+    determined = float((1 - prior * inverse.diagonal(dim1=-2, dim2=-1)).sum())
+    solved = inverse @ torch.cat([with_late, with_all], dim=-1)
     follow, alone = solved[..., :-1], solved[..., -1]  # biases by offsets, and at rest
     normal = torch.einsum("knvia,knvib->ab", weighted, fit.by_late)
     normal = normal - torch.einsum("bnpa,bnpc->ac", with_late, follow)
@@ -188,7 +200,7 @@ def _solve(fit: PointFit, block: Tensor, bias_px: Tensor, noise_px: float) -> _S
     late_s = torch.linalg.solve(normal, told)
     change = (alone - follow @ late_s).unflatten(2, bias_px.shape[2:])
     scores = scores - torch.einsum("knvia,knvi->kna", followed, right)
-    return _Step(late_s, change, normal, scores)
+    return _Step(late_s, change, normal, scores, determined)
 
 
 def _covariance(normal: Tensor, scores: Tensor, at_s: np.ndarray, width_s: float) -> np.ndarray:

