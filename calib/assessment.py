@@ -13,6 +13,7 @@ import torch
 from calib.displacement import displacement, visible
 from calib.halves import WAYS, Split, pooled_ratio, split_halves
 from calib.held_out import HeldOut, hold_out
+from calib.problem import target_points
 from calib.solving_again import flat_target, solve_again
 from calib.volume import Volume, capture_volume
 from triangulate.errors import InputError

@@ -48,7 +48,6 @@ def board_difference(
     found = solve(seen, target, start=rig, fix=fix)
     covariance = pose_covariance(found, names)
     old, note = _old(covariance, free, solution, names, zoom)
-    if solution is None and free is not None: old = old + _placement(seen, target, rig, free, names, zoom)
     view, frame, corner = np.nonzero(found.inliers)
     points_world = torch.from_numpy(found.target_points_world[frame, corner])
     centre = found.rig.cameras.centre_world
@@ -99,7 +98,7 @@ def _linked(before: Rig, observations: Observations) -> tuple[str, ...]:
 
 
 def _freely_solved(seen: Observations, target: Any, rig: Rig) -> Solution | None:
-    """What the recording says of poses and lenses together; None where it is too little for that."""
+    """What the recording says of poses and lenses together; None where that is too little."""
     try:
         return solve(seen, target, start=rig)
     except InputError:
@@ -159,17 +158,3 @@ def _left_out(before: Rig, names: Sequence[str]) -> list[str]:
     if not others:
         return []
     return [f"not checked, as the recording does not join them to the others: {', '.join(others)}"]
-
-
-def _placement(seen, target, rig, free, names, zoom):
-    kept = [name for name, grown in zip(names, zoom, strict=True) if grown == 0]
-    lens = lens_parameters(free, kept)
-    slopes = []
-    for first in (0, 1):
-        half = _freely_solved(seen.select_frames(np.arange(first, seen.points_px.shape[1], 2)), target, rig)
-        if half is None: return torch.zeros(6*len(names), 6*len(names), dtype=torch.float64)
-        slopes.append(lens_slope(half, names, lens))
-    d = slopes[0]-slopes[1]
-    at = [free.parameters.index(p) for p in lens]
-    c = torch.from_numpy(free.covariance)[at][:, at]
-    return 0.5 * d @ c @ d.mT

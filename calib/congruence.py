@@ -46,17 +46,19 @@ class Congruence:
     freedom: int
 
 
-def compare(motion: Tensor, covariance: Tensor, free_world: Tensor) -> Congruence:
+def compare(motion: Tensor, covariance: Tensor, harmless: Tensor, free_world: Tensor) -> Congruence:
     """Find the cameras that moved.
 
     Args:
         motion: (V, 6) from the old rig to the new one, in any world.
         covariance: (6V, 6V) of the motions, in any world.
+        harmless: (6V, 6V) of motions that are borne with besides. They have a part in what counts
+            as moved, not in how far.
         free_world: (6V, k) motions that mean nothing: of the world, and of its scale where neither
             rig knows it.
     """
     num_cameras = len(motion)
-    information = invariant_information(covariance, free_world)
+    information = invariant_information(covariance + harmless, free_world)
     flat = motion.flatten()
     pull = information @ flat
     total, freedom = float(flat @ pull), 6 * num_cameras - free_world.shape[1]
@@ -77,7 +79,8 @@ def compare(motion: Tensor, covariance: Tensor, free_world: Tensor) -> Congruenc
         others = [some for some in others if accepted]
     if not accepted:
         best = ()
-    each = [_against(information, pull, best, v) for v in range(num_cameras)]
+    known = invariant_information(covariance, free_world)
+    each = [_against(known, known @ flat, best, v) for v in range(num_cameras)]
     return Congruence(
         moved=tuple(sorted(best)),
         others=tuple(tuple(sorted(some)) for some in others),

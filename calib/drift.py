@@ -148,7 +148,7 @@ def _compared(old: Rig, difference: Difference) -> tuple[Congruence, Difference]
     for _ in range(_ROUNDS):
         difference = difference.aligned(old, standing)
         moved = motions(pose, difference.rig.cameras.cam_from_world)
-        found = compare(moved, difference.covariance(), free)
+        found = compare(moved, difference.covariance(), difference.harmless_covariance(), free)
         rest = [v for v in range(len(old)) if v not in found.moved]
         if rest == standing:
             break

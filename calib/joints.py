@@ -106,7 +106,7 @@ def _check_seen(seen: np.ndarray, names: Sequence[str]) -> None:
     """(T, V, J): every camera must share points with others."""
     if len(names) < 2:
         raise InputError(f"the rig has one camera ({names[0]}): it takes two that see one person")
-    own = seen.any((0, 2))
+    own: np.ndarray = np.asarray(seen.any((0, 2)))
     blind = [name for name, some in zip(names, own, strict=True) if not some]
     if blind:
         raise InputError(

@@ -23,7 +23,7 @@ _POSE = ("rx", "ry", "rz", "tx", "ty", "tz")
 
 
 def pose_covariance(solution: Solution, names: Sequence[str]) -> Tensor:
-    """The covariance (6V, 6V) of the motions of some of a solution's cameras, its reference held."""
+    """The covariance (6V, 6V) of motions of some of a solution's cameras, its reference held."""
     rows = _motion_rows(solution, names)
     return rows @ torch.from_numpy(solution.covariance) @ rows.mT
 

@@ -16,7 +16,7 @@ from calib.scale import scale_row
 from calib.solution import Solution
 from triangulate.rig import Rig
 
-_HARMLESS = 1.0  # sigmas of a joint: a detector may be off for all joints of a view
+_HARMLESS = 2.0  # sigmas of a joint: detectors are off for all joints of a view together
 
 
 def people_difference(
@@ -42,7 +42,10 @@ def people_difference(
     covariance = known.covariance(held)
     old, note = covariance, "the old rig is taken to be as uncertain as people leave the new one"
     if solution is not None:
-        old, note = pose_covariance(solution, before.names), "the old rig is as uncertain as it says"
+        old, note = (
+            pose_covariance(solution, before.names),
+            "the old rig is as uncertain as it says",
+        )
     sigma, _ = fit.belief.at(joints)
     typical = [sigma[v][joints.observed[v]].median() for v in range(len(before))]
     middle = fit.points_world.median(0).values

@@ -80,8 +80,8 @@ class Difference:
         )
 
     def covariance(self) -> Tensor:
-        """(6V, 6V) of the motions from the old rig to this one, harmless ones included."""
-        return self.new_covariance + self.old_covariance + self._harmless_covariance()
+        """(6V, 6V) of the motions from the old rig to this one."""
+        return self.new_covariance + self.old_covariance
 
     def shifts_px(self, motion: Tensor) -> Tensor:
         """By how much motions (V, 6) shift what the cameras see, root mean square, (V,)."""
@@ -96,8 +96,8 @@ class Difference:
         own = [apart[self.view == v] for v in range(len(self.names))]
         return np.array([float(some.median()) if len(some) else np.nan for some in own])
 
-    def _harmless_covariance(self) -> Tensor:
-        """Of motions that shift the image by `harmless` deviations in the mean."""
+    def harmless_covariance(self) -> Tensor:
+        """(6V, 6V) of motions that shift the image by `harmless` deviations in the mean."""
         effect = self._effects()
         scale = effect.diagonal(dim1=-2, dim2=-1).clamp_min(1e-30).rsqrt()
         unit = effect * scale[:, :, None] * scale[:, None]

@@ -4,7 +4,7 @@
       -> start                          the rig as given, or essential matrices  essential_start.py
       -> fit_cameras                    noise, tracks, points and cameras        joint_bundle.py
       -> scale, world                   a length; where the given rig stood      camera_motion.py
-      -> covariance                     joints as clusters                       joint_uncertainty.py
+      -> covariance                     joints as clusters                      joint_uncertainty.py
 
 Intrinsics are taken as given.
 """

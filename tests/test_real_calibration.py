@@ -1,8 +1,6 @@
-"""Calibrations of real recordings, from raw videos and stills, held against what is known of them."""
+"""Calibrations of real recordings, from raw videos and stills, against what is known of them."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest

@@ -143,7 +143,7 @@ def parse_choice(
     )
 
 
-def parse_distance(text: str) -> tuple[str, str, float]:
+def parse_distance(text: str, option: str = "--distance") -> tuple[str, str, float]:
     """`cam1,cam2=3.2` as two names and metres."""
     names, _, number = text.rpartition("=")
     first, _, second = (part.strip() for part in names.partition(","))
@@ -153,7 +153,7 @@ def parse_distance(text: str) -> tuple[str, str, float]:
         metres = math.nan
     if not (first and second and math.isfinite(metres) and metres > 0):
         raise typer.BadParameter(
-            f"{text!r} is not A,B=METRES, such as cam1,cam2=3.2", param_hint="--distance"
+            f"{text!r} is not A,B=METRES, such as cam1,cam2=3.2", param_hint=option
         )
     return first, second, metres
 

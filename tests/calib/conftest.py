@@ -185,6 +185,7 @@ class Judged:
     truth: Rig
     solution: Solution
     trust: Trust
+    steps: list[tuple[int, int]]
 
 
 @pytest.fixture(scope="session")
@@ -214,15 +215,24 @@ def bumped() -> Judged:
     return _judged(truth, np.clip(points_px, 0, np.array(truth.sizes[1]) - 1), scene.target_m)
 
 
-def _ring_scene() -> tuple[Rig, BoardScene]:
+@pytest.fixture(scope="session")
+def bent() -> Judged:
+    """The board's middle stands out by 6 mm."""
+    truth, scene = _ring_scene(bow_m=0.006, noise_px=0.1, outliers=0.0)
+    return _judged(truth, scene.points_px, scene.target_m)
+
+
+def _ring_scene(**options: object) -> tuple[Rig, BoardScene]:
     generator = seeded(4)
     truth = ring_rig(generator, 5, radius_m=2.5, height_m=1.8)
     board = board_grid(5, 4, 0.14)
-    return truth, board_scene(generator, truth, board, 64, hidden=0.1, **NEAR)
+    return truth, board_scene(generator, truth, board, 64, hidden=0.1, **NEAR, **options)
 
 
 def _judged(truth: Rig, points_px: np.ndarray, target_m: np.ndarray) -> Judged:
     observations = Observations.from_arrays(points_px, truth.names, truth.sizes)
     solution = solve(observations, target_m, start=truth)
     solution = replace(solution, rig=replace(solution.rig, up_axis="z"))
-    return Judged(truth, solution, trust(solution))
+    steps: list[tuple[int, int]] = []
+    found = trust(solution, progress=lambda done, total: steps.append((done, total)))
+    return Judged(truth, solution, found, steps)

@@ -263,7 +263,7 @@ def _places() -> list[int]:
     """Which monomial the product of the factors i, j and k is, for (i, j, k) in 4 x 4 x 4."""
     places = []
     for triple in ((i, j, k) for i in range(4) for j in range(4) for k in range(4)):
-        exponents = tuple(triple.count(factor) for factor in range(3))
+        exponents = (triple.count(0), triple.count(1), triple.count(2))
         places.append(_MONOMIALS.index(exponents))
     return places
 

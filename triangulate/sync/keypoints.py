@@ -88,6 +88,8 @@ def estimate_offsets(
         raise InputError(
             f"--reference {reference}: there is no such camera; there are {', '.join(rig.names)}"
         )
+    if len(keypoints.points_px) < 2:
+        raise InputError("one frame shows no motion: offsets need some dozens of frames")
     seen = _liveliest(keypoints.select_cameras(rig.names), max_offset_s)
     times_s, _ = _times(seen)
     index = rig.names.index(reference)

@@ -20,6 +20,8 @@ def liveliness_px(points_px: np.ndarray) -> np.ndarray:
         (T,) the median over all views and points, smoothed over about a second; 0 where nothing is
         seen.
     """
+    if len(points_px) < 2:
+        return np.zeros(len(points_px))
     steps_px = np.linalg.norm(np.diff(points_px, axis=0), axis=-1).reshape(len(points_px) - 1, -1)
     ordered = np.sort(steps_px, axis=1)  # NaN come last
     count = np.isfinite(steps_px).sum(axis=1)

@@ -118,6 +118,14 @@ def test_a_rate_is_needed() -> None:
         estimate_offsets(replace(keypoints, fps=None), rig)
 
 
+def test_too_few_frames() -> None:
+    rig, keypoints, _ = made_up(num_frames=12)
+    few = keypoints.select_frames(np.arange(5))
+    assert estimate_offsets(few, rig).doubts == (None, *[Doubt.unseen] * 3)
+    with pytest.raises(InputError, match="some dozens of frames"):
+        estimate_offsets(keypoints.select_frames(np.arange(1)), rig)
+
+
 # --- Pairing --------------------------------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ def ten_to_one(points_px):
 def test_a_pixel_is_the_mean_of_what_it_covers():
     picture = photograph(
         print_with_an_edge(),
-        lambda p: ten_to_one(p + [0.3, 0.0]),
+        lambda p: ten_to_one(p + np.array([0.3, 0.0])),
         SIZE,
         supersample=10,
         levels=(0, 100),
