@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from calib.advice import advice, moved_camera
 from calib.assessment import CHANCE, Trust
-from calib.halves import WAYS, root_mean_square
-from calib.overlap import PARTS, empty_parts, image_coverage, shared_frames, weakest_edge
+from calib.halves import root_mean_square
 
 if TYPE_CHECKING:
     from calib.solution import Solution
@@ -22,15 +21,11 @@ GOOD, CARE, REFUSED = "good", "usable with care", "do not use"
 _SMALL = 0.003
 _LARGE = 0.01
 _BROKEN = 6.0  # times noise: no real recording without a fault has come near it
-_MOVED = 4.0  # times noise, between the first and the second half
-_STANDS_OUT = 2.0  # times any other camera
 _HELD_OUT = 1.3
 _SHAPE = 1.5
 _LATE_S = 0.01
 _MATTERS = 0.3  # of the error
 _UNSEEN = 0.2  # of the volume
-_WEAK_FRAMES = 10
-_MOST_GAPS = 3  # images with gaps that are named, alike ones together
 
 
 @dataclass(frozen=True)
@@ -80,7 +75,7 @@ def verdict(solution: Solution, trust: Trust) -> Verdict:
     ]
     reasons.sort(key=lambda reason: order.index(reason.level))
     level = reasons[0].level
-    return Verdict(level, _headline(trust), tuple(reasons), tuple(_advice(solution, trust)))
+    return Verdict(level, _headline(trust), tuple(reasons), tuple(advice(solution, trust)))
 
 
 def in_mm(length_m: float) -> str:
@@ -149,9 +144,8 @@ def _of_halves(solution: Solution, trust: Trust) -> Iterator[Reason]:
         f"{differ}: the lens model, the synchronisation or the board is not what it is taken for."
         + raised,
     )
-    moved = moved_camera(trust)
-    late = {finding.camera for finding in solution.findings if finding.code == "clock"}
-    if moved is not None and solution.rig.names[moved] not in late:
+    moved = moved_camera(solution, trust)
+    if moved is not None:
         split = trust.splits[0]
         yield Reason(
             REFUSED,
@@ -159,23 +153,6 @@ def _of_halves(solution: Solution, trust: Trust) -> Iterator[Reason]:
             "elsewhere in the second half of the recording than in the first (noise explains "
             f"{split.noise_px[moved]:.1f} px): it was probably moved.",
         )
-
-
-def moved_camera(trust: Trust) -> int | None:
-    """The camera that looks elsewhere in the recording's second half, if one stands out.
-
-    It does where its image has moved more than the others', for its noise, and where the rest of
-    the rig agrees better without it.
-    """
-    first = next((split for split in trust.splits if split.way == next(iter(WAYS))), None)
-    if first is None or len(first.observed_px) < 3:
-        return None
-    moved = first.observed_px / np.maximum(first.noise_px, 1e-12)
-    agreement = first.observed_m / np.maximum(first.without_m, 1e-12)
-    score = np.nan_to_num(moved * np.nan_to_num(agreement, nan=1.0))
-    most = int(score.argmax())
-    stands_out = score[most] > _STANDS_OUT * np.delete(score, most).max()
-    return most if score[most] > _MOVED and stands_out else None
 
 
 def _of_held_out(trust: Trust) -> Iterator[Reason]:
@@ -247,50 +224,3 @@ def _of_findings(solution: Solution, trust: Trust) -> Iterator[Reason]:
         else:
             matters = moved_m > _MATTERS * trust.quantile_m(0.5)
             yield Reason(CARE if matters else GOOD, f"{text}.")
-
-
-def _advice(solution: Solution, trust: Trust) -> Iterator[str]:
-    names = solution.rig.names
-    edge = weakest_edge(shared_frames(solution))
-    if edge is not None and edge.frames < _WEAK_FRAMES:
-        yield (
-            f"Film the board where {names[edge.first]!r} and {names[edge.second]!r} both see it: "
-            f"the rig hangs on the {edge.frames} frames that they share."
-        )
-    yield from itertools.islice(_coverage_advice(solution), _MOST_GAPS)
-    worst = trust.worst
-    if trust.error_m[worst] > 2 * trust.quantile_m(0.5):
-        at = ", ".join(f"{x:.2f}" for x in trust.volume.points_world[worst] + 0.0)
-        yield (
-            f"Film the board near ({at}) m, where the error is largest and "
-            f"{trust.cameras[worst]} cameras look."
-        )
-    yield (
-        "Measure the board's squares with a ruler: a print that is 1 % too large makes every "
-        "length 1 % too short, and no check here can see it."
-    )
-
-
-def _coverage_advice(solution: Solution) -> Iterator[str]:
-    """Where to film the board, cameras with the same gaps together."""
-    gaps: dict[tuple[str, ...], list[str]] = {}
-    for name, counts in zip(solution.rig.names, image_coverage(solution), strict=True):
-        gaps.setdefault(tuple(empty_parts(counts)), []).append(repr(name))
-    for empty, names in sorted(gaps.items(), key=lambda gap: -len(gap[0])):
-        whose = f"the image{'s' if len(names) > 1 else ''} of {_and(names)}"
-        if len(empty) > len(PARTS) // 2:
-            full = [part for part in PARTS if part not in empty]
-            yield f"Film the board all over {whose}: so far it was only {_places(full)}."
-        elif len(empty) > 2:
-            yield f"Film the board {_places(empty)} of {whose} as well."
-
-
-def _places(parts: Sequence[str]) -> str:
-    """Places in an image, as they stand in a sentence."""
-    at = [part for part in parts if part != "middle"]
-    middle = ["in the middle"] if "middle" in parts else []
-    return _and(middle + ([f"at the {_and(at)}"] if at else []))
-
-
-def _and(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

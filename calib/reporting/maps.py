@@ -105,8 +105,9 @@ def board_figure(solution: Solution, trust: Trust) -> Any:
     off_mm = 1e3 * found.shape_m @ normal
     sigma_mm = 1e3 * np.sqrt(np.square(found.shape_sigma_m) @ np.square(normal))
     known = np.isfinite(off_mm)
-    # What noise does is kept pale.
-    most = max(float(np.abs(off_mm[known]).max()), 4 * float(np.median(sigma_mm[known])))
+    # What noise does is kept pale, and a corner that was seen rarely does not set the scale.
+    usual = float(np.quantile(np.abs(off_mm[known]), 0.9))
+    most = max(usual, 4 * float(np.median(sigma_mm[known])))
     figure = go.Figure(
         go.Scatter(
             x=(1e3 * target[known, 0]).round(2),

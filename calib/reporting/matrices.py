@@ -68,7 +68,7 @@ def time_figure(solution: Solution) -> go.Figure:
     spread = np.full((views, columns), np.nan)
     for column, stretch in enumerate(np.split(apart_px, starts[1:], axis=1)):
         known = np.isfinite(stretch).any((1, 2))
-        spread[known, column] = np.nanmedian(stretch[known].reshape(int(known.sum()), -1), axis=1)
+        spread[known, column] = np.nanmedian(stretch[known], axis=(1, 2))
     numbers = solution.observations.frames[starts]
     most = 5.0 * float(np.median(solution.sigma_px))
     figure = go.Figure(

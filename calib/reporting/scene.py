@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from calib.advice import moved_camera
 from calib.assessment import Trust
 from calib.reporting.style import AMBER, ERROR_SCALE, FAINT, INK, graph_objects, plain
 
@@ -27,6 +28,8 @@ def rig_figure(solution: Solution, trust: Trust) -> go.Figure:
     places = np.concatenate([trust.volume.points_world @ turn, centres])
     size = float(np.linalg.norm(np.ptp(places, axis=0)))
     flagged = np.isin(names, [f.camera for f in solution.findings if f.camera is not None])
+    if (moved := moved_camera(solution, trust)) is not None:
+        flagged[moved] = True
     figure = go.Figure()
     _add_volume(figure, trust, turn)
     figure.add_trace(_lines(_boards(solution) @ turn, FAINT, "boards", width=1.5, opacity=0.45))
