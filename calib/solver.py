@@ -140,6 +140,8 @@ def solve(
         seed=int(seed),
     )
     solution = replace(solution, settings=asked)
+    if start is not None:  # whose world is kept, and with it what points up
+        solution = replace(solution, rig=replace(solution.rig, up_axis=start.up_axis))
     return with_findings(solution, _findings(problem, refined, alone, solution))
 
 

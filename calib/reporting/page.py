@@ -131,6 +131,8 @@ def _error_section(trust: Trust) -> Iterator[str]:
         else f" It is the covariance's figure times {trust.factor:.2f}, because halves of the "
         "recording differ by more than predicted."
     )
+    if trust.remedies:
+        raised += " What the findings would change (see the verdict) is added to it."
     yield "<h2>Expected error over the capture volume</h2>"
     yield (
         "<p>How far off a reconstructed point is expected to be because of the calibration (root "

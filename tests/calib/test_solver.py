@@ -189,6 +189,7 @@ def test_known_lenses_stay_and_help(filmed, errors) -> None:
 def test_a_start_keeps_its_world(filmed) -> None:
     made = filmed(9, 6, 30)
     solution = calib.solve(made.observations, made.scene.target_m, start=made.rig)
+    assert solution.rig.up_axis == made.rig.up_axis == "z"
     pose = solution.rig.cameras.cam_from_world
     true = made.rig.cameras.cam_from_world
     np.testing.assert_allclose(pose.rotation[0], true.rotation[0], atol=1e-12)
