@@ -53,6 +53,7 @@ def board_difference(
     centre = found.rig.cameras.centre_world
     return Difference(
         names=names,
+        old=rig,
         rig=found.rig,
         new_covariance=covariance,
         old_covariance=old,

@@ -1,9 +1,9 @@
 """Over time: which camera moved since the rig was calibrated, and by how much.
 
-a board:  observations -> `solver.solve`, lenses held              rig_difference.py
-people:   keypoints -> `joint_bundle.fit_cameras`                   rig_difference.py
--> motions of the cameras with their covariance                   camera_motion.py
--> the fewest cameras without which the rest stands as it did     congruence.py
+* A board's observations are solved anew with the lenses held (`board_difference.py`); people's
+  joints are adjusted as in self-calibration (`people_difference.py`).
+* Either gives motions of the cameras with their covariance (`rig_difference.py`).
+* The fewest cameras are looked for without which the rest stands as it did (`congruence.py`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from calib.board_difference import board_difference
 from calib.camera_motion import motions, world_motions
 from calib.congruence import Congruence, compare
 from calib.observations import Observations
-from calib.people_difference import people_difference
+from calib.people_difference import keypoints_difference, people_difference
 from calib.rig_difference import Difference
 from calib.solution import Solution
 from triangulate.errors import InputError
 from triangulate.geometry.rigid import Rigid
 from triangulate.geometry.threads import one_thread
+from triangulate.keypoints import Keypoints2D
 from triangulate.rig import Rig
 
 _ROUNDS = 3
@@ -84,7 +85,7 @@ class Drift:
 @one_thread()
 def check(
     rig: Rig | Solution,
-    seen: Observations | np.ndarray,
+    seen: Observations | Keypoints2D | np.ndarray,
     target: Any = None,
     *,
     confidence: np.ndarray | None = None,
@@ -98,8 +99,8 @@ def check(
 
     Args:
         rig: the calibration, or its solution, which tells how far it was right.
-        seen: a board's observations; or points_px (T, V, J, 2) of people, see
-            `calib.selfcalibration.selfcal`.
+        seen: a board's observations; or of people, what a detector wrote, or points_px
+            (T, V, J, 2) as for `calib.selfcal`.
         target: the board, or its points (N, 3) in metres; by default that of the solution.
         confidence: (T, V, J), with points_px.
 
@@ -113,55 +114,56 @@ def check(
             raise InputError("target= is missing: which board was it? (--board)")
         board = solution.target_m if target is None and solution is not None else target
         difference = board_difference(before, seen, board, solution)
+    elif isinstance(seen, Keypoints2D):
+        difference = keypoints_difference(before, seen, solution)
     else:
         difference = people_difference(before, seen, confidence, solution)
     return _judged(before, difference)
 
 
 def _judged(before: Rig, difference: Difference) -> Drift:
-    old = before.select(difference.names)
-    found, now = _compared(old, difference)
-    named = torch.zeros(len(old), dtype=torch.bool)
+    found, now = _compared(difference)
+    named = torch.zeros(len(now.names), dtype=torch.bool)
     if found.explained and not found.others:
         named[list(found.moved)] = True
     place = [before.names.index(name) for name in difference.names]
-    values = _figures(found, now, old) | {"moved": named.numpy()}
+    values = _figures(found, now) | {"moved": named.numpy()}
     everywhere = {key: _scattered(value, place, len(before)) for key, value in values.items()}
     drift = Drift(
         names=before.names,
         verdict=_verdict(found, now, named),
-        notes=now.notes,
+        notes=(*now.notes, _borne_text(now)),
         rig=_renewed(before, now, named),
         **everywhere,
     )
     return drift
 
 
-def _compared(old: Rig, difference: Difference) -> tuple[Congruence, Difference]:
+def _compared(difference: Difference) -> tuple[Congruence, Difference]:
     """The cameras that moved, and the difference in the world in which the others stand.
 
     Where the new rig is put decides how small the motions are, and they which cameras stand.
     """
-    pose = old.cameras.cam_from_world
+    pose = difference.old.cameras.cam_from_world
     free = world_motions(pose)[:, : 7 if difference.scale_free else 6]
-    standing = list(range(len(old)))
+    standing = list(range(len(difference.names)))
     for _ in range(_ROUNDS):
-        difference = difference.aligned(old, standing)
+        difference = difference.aligned(standing)
         moved = motions(pose, difference.rig.cameras.cam_from_world)
         found = compare(moved, difference.covariance(), difference.harmless_covariance(), free)
-        rest = [v for v in range(len(old)) if v not in found.moved]
+        rest = [v for v in range(len(difference.names)) if v not in found.moved]
         if rest == standing:
             break
         standing = rest
     return found, difference
 
 
-def _figures(found: Congruence, now: Difference, old: Rig) -> dict[str, np.ndarray]:
+def _figures(found: Congruence, now: Difference) -> dict[str, np.ndarray]:
     """The numbers of the checked cameras."""
     turn, shift = found.motion[:, :3], found.motion[:, 3:]
     turn_sigma = _sigma_along(turn, found.covariance[:, :3, :3])
     return {
-        "checked": np.ones(len(old), dtype=bool),
+        "checked": np.ones(len(now.names), dtype=bool),
         "shift_m": shift.norm(dim=-1).numpy(),
         "shift_sigma_m": _sigma_along(shift, found.covariance[:, 3:, 3:]).numpy(),
         "turn_deg": torch.rad2deg(turn.norm(dim=-1)).numpy(),
@@ -170,7 +172,7 @@ def _figures(found: Congruence, now: Difference, old: Rig) -> dict[str, np.ndarr
         "image_shift_px": now.shifts_px(found.motion).numpy(),
         "zoom": now.zoom,
         "zoom_sigma": now.zoom_sigma,
-        "before_px": now.distances_px(old),
+        "before_px": now.distances_px(now.old),
         "after_px": now.distances_px(now.rig),
     }
 
@@ -234,6 +236,15 @@ def _verdict(found: Congruence, now: Difference, named: Tensor) -> str:
         told = ", or ".join(" and ".join(names[v] for v in some) for some in sets)
         said.insert(0, f"moved are {told}: the recording does not tell which")
     return "; ".join(said) if said else "no camera moved"
+
+
+def _borne_text(now: Difference) -> str:
+    """What is not taken for a motion, however sure it is."""
+    borne_px = now.harmless * float(now.sigma_px.median())
+    return (
+        f"what shifts an image by {borne_px:.2g} px or less may come from elsewhere (lenses, the "
+        "board, a detector's habits), and counts as a motion only where it is more than that"
+    )
 
 
 def _moved_text(found: Congruence, now: Difference, v: int) -> str:

@@ -8,11 +8,12 @@ surest person of each view is taken; once they are, the one on whom the views ag
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from calib.scale import Scale
-from calib.selfcalibration import SelfCalibration, Start, selfcalibrate
+from calib.selfcalibration import SelfCalibration, Start, moved_from, selfcalibrate
 from triangulate.errors import InputError
 from triangulate.keypoints import Keypoints2D
 from triangulate.people.association import one_person
@@ -47,24 +48,22 @@ def selfcalibrate_people(
         The result, its rig with the lenses and image sizes of the given one.
     """
     in_images, seen, notes = as_images(rig, keypoints, on_size_mismatch)
+    settings: dict[str, Any] = {"scale": scale, "seed": seed}
+    settings["joint_names"] = seen.skeleton.joint_names
     person = surest_person(seen)
-    for choice in range(_CHOICES + 1):
-        found = selfcalibrate(
-            *arrays_of(person),
-            in_images if choice == 0 else found.rig,
-            scale=scale,
-            start=start if choice == 0 else "auto",
-            joint_names=seen.skeleton.joint_names,
-            seed=seed,
-        )
+    found = selfcalibrate(*arrays_of(person), in_images, start=start, **settings)
+    began = found.start
+    for _ in range(_CHOICES):
         agreed = one_person(seen, found.rig)
-        if choice == _CHOICES or _same_views(agreed, person) >= _SAME:
+        if _same_views(agreed, person) >= _SAME:
             break
         person = agreed
+        found = selfcalibrate(*arrays_of(person), found.rig, **settings)
     pose = found.rig.cameras.cam_from_world
+    shift_m, turn_deg = moved_from(rig, pose)
     cameras = replace(rig.cameras, cam_from_world=pose)
-    rig = replace(found.rig, cameras=cameras, sizes=rig.sizes, notes=(*found.rig.notes, *notes))
-    return replace(found, rig=rig)
+    now = replace(found.rig, cameras=cameras, sizes=rig.sizes, notes=(*found.rig.notes, *notes))
+    return replace(found, rig=now, start=began, shift_m=shift_m, turn_deg=turn_deg)
 
 
 def as_images(
@@ -97,7 +96,7 @@ def agreed_person(keypoints: Keypoints2D, rig: Rig) -> Keypoints2D:
     A camera that moved agrees with the others on nobody, and is the one that is looked for.
     """
     agreed, surest = one_person(keypoints, rig), surest_person(keypoints)
-    there = (agreed.confidence > 0).any(-1, keepdims=True)  # (T, V, 1, 1)
+    there = np.asarray((agreed.confidence > 0).any(-1, keepdims=True))  # (T, V, 1, 1)
     return replace(
         agreed,
         points_px=np.where(there[..., None], agreed.points_px, surest.points_px),

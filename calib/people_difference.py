@@ -11,12 +11,41 @@ from calib.joint_bundle import fit_cameras
 from calib.joint_uncertainty import known_from
 from calib.joints import Joints
 from calib.old_uncertainty import pose_covariance
+from calib.people import agreed_person, arrays_of, as_images
 from calib.rig_difference import Difference
 from calib.scale import scale_row
 from calib.solution import Solution
+from triangulate.errors import InputError
+from triangulate.keypoints import Keypoints2D
 from triangulate.rig import Rig
 
 _HARMLESS = 2.0  # sigmas of a joint: detectors are off for all joints of a view together
+
+
+def keypoints_difference(
+    before: Rig, keypoints: Keypoints2D, solution: Solution | None
+) -> Difference:
+    """What the people that a detector found show of the cameras.
+
+    Args:
+        before: the rig as it was calibrated, also where the videos were resized or cut since.
+        keypoints: of some of its cameras.
+        solution: where the rig comes from, if that is known.
+    """
+    unknown = [name for name in keypoints.names if name not in before.names]
+    if unknown:
+        raise InputError(
+            f"the rig has no camera {', '.join(map(repr, unknown))}; it has "
+            f"{', '.join(before.names)}: name the keypoints after its cameras"
+        )
+    names = [name for name in before.names if name in keypoints.names]
+    in_images, seen, notes = as_images(before.select(names), keypoints)
+    person = agreed_person(seen, in_images)
+    difference = people_difference(in_images, *arrays_of(person), solution)
+    missing = [name for name in before.names if name not in names]
+    if missing:
+        notes.append(f"not checked, as there are no keypoints of them: {', '.join(missing)}")
+    return replace(difference, notes=(*notes, *difference.notes))
 
 
 def people_difference(
@@ -51,6 +80,7 @@ def people_difference(
     middle = fit.points_world.median(0).values
     return Difference(
         names=before.names,
+        old=before,
         rig=replace(before, cameras=fit.camera),
         new_covariance=covariance,
         old_covariance=old,

@@ -21,6 +21,7 @@ class Difference:
 
     Attributes:
         names: V.
+        old: the rig as it was, as the recording's images would show it.
         rig: as they are now, in a world of the recording's.
         new_covariance: (6V, 6V) of its cameras' motions, in any world.
         old_covariance: (6V, 6V) of the old rig's.
@@ -37,6 +38,7 @@ class Difference:
     """
 
     names: tuple[str, ...]
+    old: Rig
     rig: Rig
     new_covariance: Tensor
     old_covariance: Tensor
@@ -51,15 +53,15 @@ class Difference:
     zoom_sigma: np.ndarray
     notes: tuple[str, ...] = ()
 
-    def aligned(self, old: Rig, standing: Sequence[int]) -> Difference:
+    def aligned(self, standing: Sequence[int]) -> Difference:
         """In the old rig's world, where some cameras stand as they did."""
         some = list(standing)
         difference = self
         if self.scale_free and len(some) > 1:
-            centre, centre_m = self.rig.cameras.centre_world, old.cameras.centre_world
+            centre, centre_m = self.rig.cameras.centre_world, self.old.cameras.centre_world
             difference = self._scaled(scale_factor(centre[some], centre_m[some]))
         rig = difference.rig
-        old_from_new = fitting_world(rig.cameras[some], old.cameras[some], difference.away_m)
+        old_from_new = fitting_world(rig.cameras[some], self.old.cameras[some], difference.away_m)
         points = old_from_new.apply(difference.points_world)
         cameras = in_world(rig.cameras, old_from_new)
         return replace(difference, rig=replace(rig, cameras=cameras), points_world=points)

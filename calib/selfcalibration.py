@@ -124,18 +124,8 @@ def selfcalibrate(
     seed: int = 0,
 ) -> SelfCalibration:
     """`selfcal`, with how far the result is known. Arguments are the same."""
-    if start not in STARTS:
-        raise InputError(f"start must be one of {', '.join(STARTS)}, not {start!r}")
     posed = has_poses(rig)
-    if not posed and start == "rig":
-        raise InputError(
-            "the rig has no poses to start from (its cameras stand at one place): start='essential'"
-        )
-    if not posed and scale == "rig":
-        raise InputError(
-            "how long is a metre? The rig has no poses: give scale=Baseline(camera, camera, "
-            "length_m) or Limb(joint, joint, length_m) (--distance, --limb)"
-        )
+    _check_choice(start, scale, posed=posed)
     joints = Joints.of(points_px, confidence, rig, min_confidence)
     names = [str(j) for j in range(joints.num_joints)] if joint_names is None else joint_names
     generator = torch.Generator().manual_seed(seed)
@@ -146,17 +136,16 @@ def selfcalibrate(
     camera = moved_scale(fit.camera, measured.factor)
     away_m = measured.factor * float(_distances(fit).median())
     old_from_new = _world(camera, rig, away_m, posed=posed)
-    held = torch.cat([held_in_place(fit.camera.cam_from_world, away_m / measured.factor)])
+    held = held_in_place(fit.camera.cam_from_world, away_m / measured.factor)
     covariance = known.covariance(torch.cat([held, measured.row[None]]))
     sigma_turn, sigma_shift = _sigmas(covariance, fit.camera, measured.sigma)
     camera = in_world(camera, old_from_new)
-    off = motions(rig.cameras.cam_from_world, camera.cam_from_world)
-    off = off if posed else torch.full_like(off, torch.nan)
+    shift_m, turn_deg = moved_from(rig, camera.cam_from_world)
     result = SelfCalibration(
         rig=replace(rig, cameras=camera, up_axis=rig.up_axis if posed else None, notes=()),
         start=began,
-        shift_m=off[:, 3:].norm(dim=-1).numpy(),
-        turn_deg=torch.rad2deg(off[:, :3].norm(dim=-1)).numpy(),
+        shift_m=shift_m,
+        turn_deg=turn_deg,
         sigma_shift_m=measured.factor * sigma_shift.numpy(),
         sigma_turn_deg=torch.rad2deg(sigma_turn).numpy(),
         residual_px=fit.residual_px().numpy(),
@@ -165,9 +154,31 @@ def selfcalibrate(
     return replace(result, rig=replace(result.rig, notes=notes))
 
 
+def _check_choice(start: str, scale: Scale, *, posed: bool) -> None:
+    """Refuse a start or a scale from poses that there are not."""
+    if start not in STARTS:
+        raise InputError(f"start must be one of {', '.join(STARTS)}, not {start!r}")
+    if not posed and start == "rig":
+        raise InputError(
+            "the rig has no poses to start from (its cameras stand at one place): start='essential'"
+        )
+    if not posed and scale == "rig":
+        raise InputError(
+            "how long is a metre? The rig has no poses: give scale=Baseline(camera, camera, "
+            "length_m) or Limb(joint, joint, length_m) (--distance, --limb)"
+        )
+
+
 def has_poses(rig: Rig) -> bool:
     """Whether the cameras stand anywhere: poses that were never found put all at one place."""
     return len(rig.coincident_cameras()) < len(rig) * (len(rig) - 1) // 2
+
+
+def moved_from(rig: Rig, cam_from_world: Rigid) -> tuple[np.ndarray, np.ndarray]:
+    """How far centres (metres) and axes (degrees) lie from those of a rig, (V,); NaN without."""
+    off = motions(rig.cameras.cam_from_world, cam_from_world)
+    off = off if has_poses(rig) else torch.full_like(off, torch.nan)
+    return off[:, 3:].norm(dim=-1).numpy(), torch.rad2deg(off[:, :3].norm(dim=-1)).numpy()
 
 
 def moved_scale(camera: Camera, factor: float) -> Camera:
@@ -235,12 +246,10 @@ def _notes(result: SelfCalibration, rig: Rig, scale_text: str, *, posed: bool) -
         kept.append(
             f"{WORLD_NOTE}the frame of camera {rig.names[0]!r} (x right, y down, z forward)"
         )
-    start = "the given poses" if result.start == "rig" else "essential matrices"
     return (
         *kept,
-        f"self-calibrated from people, starting from {start}: centres to "
-        f"{1000 * np.median(result.sigma_shift_m):.0f} mm, axes to "
-        f"{np.median(result.sigma_turn_deg):.2f} deg (standard deviations, median), detections "
-        f"{np.median(result.residual_px):.1f} px off",
+        f"self-calibrated from people: centres to {1000 * np.median(result.sigma_shift_m):.0f} mm, "
+        f"axes to {np.median(result.sigma_turn_deg):.2f} deg (standard deviations, median), "
+        f"detections {np.median(result.residual_px):.1f} px off",
         f"{SCALE_NOTE}{scale_text}",
     )

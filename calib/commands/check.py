@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from calib.commands.detect import BoardOption, board_path, searching
-from calib.commands.selfcal import FpsOption, SkeletonOption, load_people, surest_person
+from calib.commands.selfcal import FpsOption, SkeletonOption, load_people
 from triangulate.console import print_json, print_notes, print_table, uninterrupted, waiting
 from triangulate.errors import InputError
-from triangulate.options import JsonOption, UnitOption
+from triangulate.options import CamerasOption, JsonOption, UnitOption, parse_names
 
 if TYPE_CHECKING:
     from calib.drift import Drift
@@ -41,6 +41,7 @@ def check(
     ] = False,
     skeleton: SkeletonOption = None,
     fps: FpsOption = None,
+    only: CamerasOption = None,
     unit: UnitOption = None,
     out: Annotated[
         Path | None,
@@ -50,7 +51,9 @@ def check(
 ) -> None:
     """Name the camera that moved, and by how much.
 
-    Lenses are held. Exit code 0 whether a camera moved or not; --json tells a program.
+    Lenses are held. The cameras that still stand to each other as they did are taken to stand
+    still; where it cannot be told which these are, nobody is named. A board shows millimetres,
+    people show centimetres. Exit code 0 whether a camera moved or not: --json tells a program.
     """
     with uninterrupted():
         from calib.drift import check as find_moved
@@ -58,15 +61,17 @@ def check(
     known = _calibration(rig, unit)
     cameras = known if not hasattr(known, "rig") else known.rig
     if people:
-        seen = load_people(recording, cameras, skeleton, fps)
-        points_px, confidence = surest_person(seen)
+        names = parse_names(only)
+        seen = load_people(
+            recording, cameras if names is None else cameras.select(names), skeleton, fps
+        )
         with waiting("comparing the cameras"):
-            drift = find_moved(known, points_px, confidence=confidence)
+            drift = find_moved(known, seen)
     else:
         from calib.targets import load_target
 
         target = load_target(board_path([recording], board))
-        observations = _observed(recording, target, cameras)
+        observations = _observed(recording, target, parse_names(only))
         with waiting("comparing the cameras"):
             drift = find_moved(known, observations, target)
     if out is not None:
@@ -84,18 +89,19 @@ def _calibration(path: Path, unit: str | None) -> Rig | Solution:
     return load_rig(path, unit)
 
 
-def _observed(recording: Path, target: Any, rig: Rig) -> Observations:
+def _observed(recording: Path, target: Any, names: list[str] | None) -> Observations:
     from calib.commands.solve import OBSERVATIONS_FILE
     from calib.detection import detect
     from calib.observations import load_observations
 
     file = recording / OBSERVATIONS_FILE if recording.is_dir() else recording
     if file.suffix == ".npz" and file.is_file():
-        return load_observations(file)
+        observations = load_observations(file)
+        return observations if names is None else observations.select(names)
     if not recording.exists():
         raise InputError(f"{recording}: there is no such file or folder")
     with searching(cache=True) as report:
-        return detect(recording, target, progress=report)
+        return detect(recording, target, cameras=names, progress=report)
 
 
 def _report(drift: Drift, *, as_json: bool) -> None:
@@ -108,6 +114,7 @@ def _report(drift: Drift, *, as_json: bool) -> None:
             "shift_sigma_m": float(drift.shift_sigma_m[v]),
             "turn_deg": float(drift.turn_deg[v]),
             "turn_sigma_deg": float(drift.turn_sigma_deg[v]),
+            "image_shift_px": float(drift.image_shift_px[v]),
             "zoom": float(drift.zoom[v]),
             "before_px": float(drift.before_px[v]),
             "after_px": float(drift.after_px[v]),
@@ -115,22 +122,31 @@ def _report(drift: Drift, *, as_json: bool) -> None:
         for v, name in enumerate(drift.names)
     ]
     if as_json:
-        print_json({"verdict": drift.verdict, "cameras": cameras, "notes": drift.notes})
+        print_json(
+            {
+                "verdict": drift.verdict,
+                "moved": drift.moved_names,
+                "cameras": cameras,
+                "notes": drift.notes,
+            }
+        )
         return
     print_notes(drift.notes)
-    columns = ["camera", "moved", "shift (mm)", "turn (deg)", "before (px)", "after (px)"]
+    columns = ["camera", "moved", "shift (mm)", "turn (deg)", "in its image (px)"]
+    columns += ["error before (px)", "after (px)"]
     print_table("Cameras", columns, [_cells(camera) for camera in cameras], texts=["moved"])
     typer.echo(drift.verdict)
 
 
 def _cells(camera: dict[str, Any]) -> list[str]:
     if not camera["checked"]:
-        return [camera["name"], "not checked", "-", "-", "-", "-"]
+        return [camera["name"], "not checked", *"-----"]
     return [
         camera["name"],
         "yes" if camera["moved"] else "no",
         f"{1e3 * camera['shift_m']:.1f} +- {1e3 * camera['shift_sigma_m']:.1f}",
         f"{camera['turn_deg']:.2f} +- {camera['turn_sigma_deg']:.2f}",
+        f"{camera['image_shift_px']:.2f}",
         f"{camera['before_px']:.2f}",
         f"{camera['after_px']:.2f}",
     ]

@@ -10,11 +10,15 @@ import typer
 from calib.commands.world import DistanceOption, parse_distance
 from triangulate.console import print_json, print_notes, print_table, uninterrupted, waiting
 from triangulate.errors import InputError, UsageError
-from triangulate.options import CamerasOption, JsonOption, UnitOption, parse_names
+from triangulate.options import (
+    CamerasOption,
+    JsonOption,
+    MismatchOption,
+    UnitOption,
+    parse_names,
+)
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from calib.selfcalibration import SelfCalibration
     from triangulate.keypoints import Keypoints2D
     from triangulate.rig import Rig
@@ -69,6 +73,7 @@ def selfcal(
     skeleton: SkeletonOption = None,
     fps: FpsOption = None,
     cameras: CamerasOption = None,
+    on_size_mismatch: MismatchOption = None,
     unit: UnitOption = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of what is drawn.")] = 0,
     as_json: JsonOption = False,
@@ -76,12 +81,12 @@ def selfcal(
     """Find or refine where the cameras stand from people's joints, without a board.
 
     Lenses are taken as they are. The scale comes from --distance (two cameras), --limb (two
-    joints), or else from the given rig. Where several people are seen, the surest in each view is
-    taken to be the same one.
+    joints), or else from the given rig. One person is followed, where several are seen: the surest
+    in each view at first, then the one on whom the views agree.
     """
     with uninterrupted():
+        from calib.people import selfcalibrate_people
         from calib.scale import Baseline, Limb
-        from calib.selfcalibration import selfcalibrate
 
     if distance is not None and limb is not None:
         raise UsageError("--distance and --limb are two scales: take one")
@@ -92,15 +97,13 @@ def selfcal(
         scale = Limb(*parse_distance(limb, option="--limb"))
     lenses = read_lenses(rig, unit, parse_names(cameras))
     seen = load_people(keypoints, lenses, skeleton, fps)
-    points_px, confidence = surest_person(seen)
     with waiting("finding the cameras"):
-        found = selfcalibrate(
-            points_px,
-            confidence,
+        found = selfcalibrate_people(
+            seen,
             lenses,
             scale=scale,
             start="essential" if from_scratch else "auto",
-            joint_names=seen.skeleton.joint_names,
+            on_size_mismatch=on_size_mismatch or "crop",
             seed=seed,
         )
     found.rig.save(out)
@@ -119,31 +122,14 @@ def read_lenses(path: Path, unit: str | None, names: list[str] | None) -> Rig:
 
 
 def load_people(path: Path, rig: Rig, skeleton: str | None, fps: float | None) -> Keypoints2D:
-    """The keypoints of the rig's cameras, in its order and in its pixels."""
-    import numpy as np
-
+    """The keypoints of the rig's cameras, in its order."""
     from triangulate.keypoint_formats import load_keypoints_from
 
     if not path.exists():
         raise InputError(
             f"{path}: there is no such file or folder; 'triangulate detect' writes keypoints"
         )
-    seen = load_keypoints_from(path, rig.names, skeleton, fps=fps)
-    fitted = seen.image_from_rig
-    if fitted is not None and not np.allclose(fitted, np.eye(3)):
-        raise InputError(
-            f"{path}: the videos were not of the calibrated size: calibrate at the videos' size"
-        )
-    return seen
-
-
-def surest_person(seen: Keypoints2D) -> tuple[np.ndarray, np.ndarray]:
-    """Points (T, V, J, 2) and confidence (T, V, J) of the surest person in each view."""
-    import numpy as np
-
-    surest = seen.confidence.mean(-1).argmax(-1)[..., None]  # (T, V, 1)
-    points_px = np.take_along_axis(seen.points_px, surest[..., None, None], axis=2)[:, :, 0]
-    return points_px, np.take_along_axis(seen.confidence, surest[..., None], axis=2)[:, :, 0]
+    return load_keypoints_from(path, rig.names, skeleton, fps=fps)
 
 
 def _report(found: SelfCalibration, out: Path, *, as_json: bool) -> None:
