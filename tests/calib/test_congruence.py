@@ -62,7 +62,7 @@ def test_two_pairs_that_stand_each_to_itself_are_not_told_apart() -> None:
     """Two of four cameras move together: those that stand might as well be the others."""
     free = world_of(4)
     motion = torch.zeros(4, 6, dtype=torch.float64)
-    carried = (free @ torch.tensor([0.1, 0.0, 0.05, 0.2, 0.1, 0.0], dtype=torch.float64))
+    carried = free @ torch.tensor([0.1, 0.0, 0.05, 0.2, 0.1, 0.0], dtype=torch.float64)
     motion[:2] = carried.reshape(4, 6)[:2]
     result = found(motion, free)
     assert result.explained
