@@ -63,7 +63,7 @@ def compare(motion: Tensor, covariance: Tensor, harmless: Tensor, free_world: Te
     pull = information @ flat
     total, freedom = float(flat @ pull), 6 * num_cameras - free_world.shape[1]
     best: tuple[int, ...] = ()
-    accepted, others = _is_chance(total, freedom), []
+    accepted, others = _stand(information, pull, total, freedom, best), []
     for size in range(1, num_cameras - 1):
         if accepted:
             break
@@ -73,8 +73,7 @@ def compare(motion: Tensor, covariance: Tensor, harmless: Tensor, free_world: Te
         ]
         found.sort()
         cost, best = found[0]
-        rest = freedom - 6 * size
-        accepted = _is_chance(cost, rest)
+        accepted = _stand(information, pull, cost, freedom - 6 * size, best)
         others = [some for other, some in found[1:] if other < cost + _AS_GOOD]
         others = [some for some in others if accepted]
     if not accepted:
@@ -133,7 +132,20 @@ def _columns(some: tuple[int, ...]) -> Tensor:
     return (6 * torch.tensor(some)[:, None] + torch.arange(6)).flatten()
 
 
-def _is_chance(squared: float, freedom: int) -> bool:
+def _stand(
+    information: Tensor, pull: Tensor, squared: float, freedom: int, moved: tuple[int, ...]
+) -> bool:
+    """Whether the cameras that are not taken to have moved stand as they did.
+
+    All of them together, and each against the others: a single motion shows better by itself.
+    """
     from scipy.stats import chi2
 
-    return freedom <= 0 or float(chi2.sf(squared, freedom)) >= _ALARM
+    if freedom > 0 and chi2.sf(squared, freedom) < _ALARM:
+        return False
+    others = [v for v in range(len(pull) // 6) if v not in moved]
+    if len(others) < 3:  # of two, each moves against the other
+        return True
+    already = _explained(information, pull, moved) if moved else 0.0
+    most = max(_explained(information, pull, (*moved, v)) for v in others) - already
+    return bool(len(others) * chi2.sf(most, 6) >= _ALARM)

@@ -26,7 +26,6 @@ from triangulate.geometry.robust import belonging, triangulate_robust
 _ROUNDS = 25
 _STEPS = 8
 _ENOUGH_POINTS = 1500
-_LEAST_HARDNESS = 0.2
 _STILL = 2e-4  # radians, and parts of the cameras' distances
 _TAIL2, _TAIL_ROOT = 100.0, 10.0  # the wrong detections' width, as in `robust`
 POINT = Target(torch.zeros(1, 3, dtype=torch.float64), torch.zeros(1, 3, 3, dtype=torch.float64))
@@ -43,8 +42,8 @@ class Fit:
         views: its views, weighted as at the end: M detections of points.
         index: (K,) which of the N points these are.
         moved: (V,) whether a camera's pose was refined.
-        hardness: how much the pull of a detection changes when its residual does, as a part of
-            its weight; 1 for least squares. Weights that give way pull less than they weigh.
+        slope: (M,) by what part a weight falls where the squared residual grows by that part; zero
+            for least squares.
     """
 
     camera: Camera
@@ -53,7 +52,7 @@ class Fit:
     views: Views
     index: Tensor
     moved: Tensor
-    hardness: float
+    slope: Tensor
 
     @property
     def points_world(self) -> Tensor:
@@ -125,9 +124,8 @@ def _one_round(joints: Joints, camera: Camera, belief: Belief, moved: Tensor) ->
     weight, slope = loss(squared)[1], _slope(loss, squared)
     weighted = replace(views, weights=views.weights * weight)
     slope = slope[:, 0] + belief.track_slope[view, at % joints.num_joints]
-    hardness = float((weighted.weights[:, 0] * (1 + slope)).sum() / weighted.weights.sum())
     belief = with_tracks(joints, camera, points, kept, belief)
-    return Fit(camera, belief, state, weighted, index, moved, max(hardness, _LEAST_HARDNESS))
+    return Fit(camera, belief, state, weighted, index, moved, slope)
 
 
 def _slope(loss: Loss, squared: Tensor) -> Tensor:

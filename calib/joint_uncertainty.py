@@ -17,6 +17,10 @@ from calib.camera_motion import held_covariance, motion_by_step
 from calib.joint_bundle import POINT, Fit, free_of
 from calib.projection import residuals
 
+_MEANINGLESS = 7  # combinations of motions: of the world, and of its scale
+_LEAST_LEFT = 0.1  # of what is known of a motion, without the joint that knows most of it
+_MOST_GIVE = -0.45  # at -0.5 a detection pulls no more, and beyond it pushes
+
 
 @dataclass(frozen=True)
 class Known:
@@ -45,42 +49,78 @@ def known_from(fit: Fit, num_joints: int) -> Known:
         fit: at its end.
         num_joints: J; point n is of joint n % J.
     """
-    matrix, gradient, gain = _reduced(fit)
-    pose = fit.camera.cam_from_world
-    back = torch.block_diag(*torch.linalg.inv(motion_by_step(pose)))
-    information = back.mT @ matrix @ back
-    by_joint = gradient.new_zeros(num_joints, gradient.shape[1])
-    by_joint.index_add_(0, fit.index % num_joints, gradient @ back)
-    clusters = int((by_joint != 0).any(-1).sum())
-    values, vectors = _spectrum(information)
-    open_ = len(values) - 7
-    inverse_root = vectors[:, -open_:] * values[-open_:].clamp_min(1e-300).rsqrt()
-    spread = (by_joint @ inverse_root).square().sum() / open_
-    together = float(spread) * clusters / max(clusters - 1, 1)
-    return Known(information, max(1.0, together) / fit.hardness**2, gain @ back)
+    back = torch.block_diag(*torch.linalg.inv(motion_by_step(fit.camera.cam_from_world)))
+    firm = _reduced(fit, num_joints, torch.zeros_like(fit.slope))
+    information = back.mT @ firm.matrix.sum(0) @ back
+    root = _inverse_root(information)
+    giving = _reduced(fit, num_joints, fit.slope)
+    share = root.mT @ (back.mT @ giving.matrix @ back) @ root
+    inflation = _inflation(share, firm.gradient @ back @ root)
+    return Known(information, max(1.0, inflation), firm.point_gain @ back)
 
 
-def _spectrum(information: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues and vectors under a unit diagonal; vectors are scaled back."""
+def _inflation(share: Tensor, gradient: Tensor) -> float:
+    """By what the variance is larger than that of independent detections.
+
+    The fit follows each joint, so that what is left of its gradient is too small; it is brought
+    back to what it would be against a fit without that joint (Bell & McCaffrey 2002).
+
+    Args:
+        share: (J, r, r) by how much each joint's pull on r independent motions changes with them,
+            in units of their information.
+        gradient: (J, r) what each joint pulls.
+    """
+    whole = share.sum(0)
+    others = whole - share
+    values, vectors = torch.linalg.eigh(others)
+    values = torch.maximum(values, _LEAST_LEFT * torch.linalg.eigvalsh(whole)[0].clamp_min(1e-3))
+    moved = (vectors @ ((vectors.mT @ gradient[..., None]) / values[..., None]))[..., 0]
+    return float(moved.square().sum()) / gradient.shape[1]
+
+
+def _inverse_root(information: Tensor) -> Tensor:
+    """(6V, r) whose columns are as many independent motions, each known to one sigma."""
     scale = information.diagonal().clamp_min(1e-300).rsqrt()
     values, vectors = torch.linalg.eigh(information * scale[:, None] * scale)
-    return values, scale[:, None] * vectors
+    kept = slice(_MEANINGLESS, None)
+    return scale[:, None] * vectors[:, kept] * values[kept].clamp_min(1e-300).rsqrt()
 
 
-def _reduced(fit: Fit) -> tuple[Tensor, Tensor, Tensor]:
-    """With the points eliminated, in the adjuster's steps of all cameras.
+@dataclass(frozen=True)
+class _Reduced:
+    """The normal equations with the points eliminated, in the adjuster's steps of all cameras.
 
-    Returns:
-        (6V, 6V) normal matrix, (K, 6V) the gradient that each point leaves, and (K, 3, 6V) how
-        the points follow.
+    Attributes:
+        matrix: (J, 6V, 6V) each joint's part.
+        gradient: (J, 6V) what each joint pulls.
+        point_gain: (K, 3, 6V) how the points follow.
+    """
+
+    matrix: Tensor
+    gradient: Tensor
+    point_gain: Tensor
+
+
+def _reduced(fit: Fit, num_joints: int, slope: Tensor) -> _Reduced:
+    """Reduce the normal equations.
+
+    Args:
+        fit: at its end.
+        num_joints: J.
+        slope: (M,) zero for weights that stay as they are; else by how they give way.
     """
     num_points, num_cameras = len(fit.index), len(fit.moved)
     free = free_of(torch.ones_like(fit.moved), num_points)
     columns = columns_of(fit.state, POINT, fit.views, free)
     error_px, in_front = residuals(fit.state, POINT, fit.views)
-    weight = torch.where(in_front[:, 0], fit.views.weights[:, 0], 0.0)[:, None, None]
     kept, own, error = columns.kept[:, 0], columns.eliminated[:, 0], error_px[:, 0, :, None]
+    # Along the residual a weight that gives way pulls by less than it weighs.
+    along = error / error.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    give = 2 * slope.clamp_min(_MOST_GIVE)[:, None, None] * along @ along.mT
+    weight = torch.where(in_front[:, 0], fit.views.weights[:, 0], 0.0)[:, None, None]
+    weight = weight * (torch.eye(2, dtype=weight.dtype) + give)  # (M, 2, 2)
     place, point = fit.views.camera, fit.views.target
+    joint = fit.index % num_joints
 
     def by_point(values: Tensor) -> Tensor:  # (M, ...) -> (K, ...)
         return values.new_zeros(num_points, *values.shape[1:]).index_add_(0, point, values)
@@ -89,14 +129,28 @@ def _reduced(fit: Fit) -> tuple[Tensor, Tensor, Tensor]:
         out = values.new_zeros(num_points, num_cameras, *values.shape[1:])
         return out.index_put_((point, place), values, accumulate=True).flatten(1, 2)
 
-    blocks = by_point(own.mT @ (weight * own))
+    blocks = by_point(own.mT @ (weight @ own))
     lift = 1e-12 * blocks.diagonal(dim1=-2, dim2=-1).mean(-1).clamp_min(1e-12)
     inverse = torch.linalg.inv(blocks + lift[:, None, None] * torch.eye(3, dtype=blocks.dtype))
-    cross = by_both(kept.mT @ (weight * own))  # (K, 6V, 3)
+    cross = by_both(kept.mT @ (weight @ own))  # (K, 6V, 3)
     gain = cross @ inverse
-    matrix = kept.new_zeros(num_cameras, 6, 6).index_add_(0, place, kept.mT @ (weight * kept))
-    size = 6 * num_cameras
-    taken = gain.transpose(0, 1).reshape(size, -1) @ cross.transpose(0, 1).reshape(size, -1).mT
-    right = by_point(own.mT @ (weight * error))
-    left = by_both(kept.mT @ (weight * error)) - gain @ right
-    return torch.block_diag(*matrix) - taken, left[..., 0], -gain.mT
+    matrix = kept.new_zeros(num_joints, num_cameras, 6, 6)
+    squares = kept.mT @ (weight @ kept)
+    matrix.index_put_((joint[point], place), squares, accumulate=True)
+    whole = torch.stack([torch.block_diag(*some) for some in matrix])
+    pull = by_both(kept.mT @ (weight @ error)) - gain @ by_point(own.mT @ (weight @ error))
+    gradient = pull.new_zeros(num_joints, 6 * num_cameras).index_add_(0, joint, pull[..., 0])
+    return _Reduced(whole - _by_joint(gain, cross, fit.index, num_joints), gradient, -gain.mT)
+
+
+def _by_joint(gain: Tensor, cross: Tensor, index: Tensor, num_joints: int) -> Tensor:
+    """The sums of gain @ cross^T over the points of each joint, (K, 6V, 3) twice -> (J, 6V, 6V)."""
+    frames = int(index.max()) // num_joints + 1
+    at = index % num_joints, index // num_joints
+
+    def arranged(values: Tensor) -> Tensor:  # (K, 6V, 3) -> (J, 6V, 3T)
+        out = values.new_zeros(num_joints, frames, *values.shape[1:])
+        out[at] = values
+        return out.transpose(1, 2).flatten(2)
+
+    return arranged(gain) @ arranged(cross).mT

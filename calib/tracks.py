@@ -20,7 +20,11 @@ from triangulate.geometry.covariance import information_matrix, inverse_informat
 from triangulate.geometry.noise import DetectionNoise, estimate_noise
 
 TRACK_FREEDOM = 2.0
-"""Degrees of freedom of the tracks' errors: heavy flanks, as some joints are plainly elsewhere."""
+"""Degrees of freedom of the tracks' errors: heavy flanks, as some joints are plainly elsewhere.
+
+Chosen with one real recording in view: of 2, 3 and 4, and no such weights at all, it is the one
+with which results scatter least when single joints are left out.
+"""
 
 _ROUNDS = 40
 _MOST_LEVERAGE = 1.5  # of 2: the point follows the view

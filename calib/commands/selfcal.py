@@ -113,11 +113,18 @@ def selfcal(
 def read_lenses(path: Path, unit: str | None, names: list[str] | None) -> Rig:
     """The rig, of which the poses may mean nothing."""
     from calib.lenses import load_lenses
+    from triangulate.rig import Rig
     from triangulate.rig_formats import load_rig
 
     if path.is_dir() and not (path / "rig.yaml").is_file():
         lenses = load_lenses(path)
         return lenses if names is None else lenses.select(names)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        try:  # where the cameras stand is open, so that they may all stand at one place
+            own = Rig.load(path)
+        except InputError:  # another program's
+            return load_rig(path, unit, cameras=names)
+        return own if names is None else own.select(names)
     return load_rig(path, unit, cameras=names)
 
 
