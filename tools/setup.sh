@@ -25,7 +25,7 @@ die() {
 extras_of() {
     case $1 in
     demo) echo detect,export,board,report ;;
-    dev) echo view,detect,export,board,report,dev ;;
+    dev) echo view,detect,export,board,report,train,dev ;;
     esac
 }
 

@@ -1,0 +1,1 @@
+"""Data sets: one file each, all of them giving `triangulate.data.sample.Sample`."""

@@ -1,0 +1,1 @@
+"""Networks that find joints in images and join views into points."""
