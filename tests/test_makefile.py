@@ -210,7 +210,7 @@ def test_installing_leaves_a_stamp_and_is_not_repeated(machine: Machine) -> None
     run = machine.setup("dev", PIP_ARGS="--find-links wheels")
     assert run.returncode == 0, run.stderr
     assert "downloading torch-2.13.0, 527.1 MB" in run.stdout
-    extras = "view,detect,export,board,report,dev"
+    extras = "view,detect,export,board,report,train,dev"
     assert f"--find-links wheels -c constraints.txt -e .[{extras}]" in machine.logged()
     for profile in ("dev", "demo"):
         again = machine.setup(profile)
