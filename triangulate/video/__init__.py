@@ -20,7 +20,13 @@ from __future__ import annotations
 
 from triangulate.video.container import probe_video
 from triangulate.video.decoder import read_video
-from triangulate.video.images import IMAGE_SUFFIXES, list_images, probe_images, read_images
+from triangulate.video.images import (
+    IMAGE_SUFFIXES,
+    list_images,
+    probe_images,
+    read_image,
+    read_images,
+)
 from triangulate.video.info import VIDEO_SUFFIXES, Frame, VideoInfo
 from triangulate.video.reading import probe, read_frames
 
@@ -34,6 +40,7 @@ __all__ = [
     "probe_images",
     "probe_video",
     "read_frames",
+    "read_image",
     "read_images",
     "read_video",
 ]

@@ -34,7 +34,7 @@ def probe_images(folder: Path, fps: float | None = None) -> VideoInfo:
         raise InputError(
             f"{folder}: no images in this folder; looked for {', '.join(sorted(IMAGE_SUFFIXES))}"
         )
-    height, width = _read(files[0]).shape[:2]
+    height, width = read_image(files[0]).shape[:2]
     times_s = np.arange(len(files)) / fps if fps else np.full(len(files), np.nan)
     return VideoInfo(
         path=folder,
@@ -52,7 +52,7 @@ def probe_images(folder: Path, fps: float | None = None) -> VideoInfo:
 def read_images(info: VideoInfo, wanted: np.ndarray) -> Iterator[Frame]:
     """The wanted images of a folder. See `triangulate.video.read_frames`."""
     for index in wanted.tolist():
-        image = _read(info.files[index])
+        image = read_image(info.files[index])
         size = (image.shape[1], image.shape[0])
         if size != info.size:
             raise InputError(
@@ -62,8 +62,12 @@ def read_images(info: VideoInfo, wanted: np.ndarray) -> Iterator[Frame]:
         yield Frame(index, float(info.times_s[index]), image)
 
 
-def _read(file: Path) -> np.ndarray:
-    # Turned by EXIF orientation, 16 bits scaled to 8, grey spread over three channels.
+def read_image(file: Path) -> np.ndarray:
+    """A picture (H, W, 3) uint8 RGB: turned by EXIF, 16 bits scaled to 8, grey on three channels.
+
+    Raises:
+        InputError: it does not decode.
+    """
     image = cv2.imread(str(file), cv2.IMREAD_COLOR)
     if image is None:
         raise InputError(f"{file}: cannot be read as an image; copy it again or take it away")

@@ -1,0 +1,1 @@
+"""Prepare data sets from their original downloads."""
