@@ -17,7 +17,7 @@ from triangulate.skeleton import Skeleton
 from triangulate.synthetic.draws import uniform
 from triangulate.synthetic.gait import UNDER, Foot, FootShape, figure_eight, walking_foot
 
-_PROPORTIONS = {
+PROPORTIONS = {
     "ankle_height": 0.039,
     "heel": 0.03,
     "toe": 0.095,
@@ -32,7 +32,7 @@ _PROPORTIONS = {
 }
 """Lengths in body heights; `hip` and `shoulder` are half the widths between the joints."""
 
-_HEAD = {
+HEAD_POINTS = {
     "neck_base": (0.035, 0.0, 0.085),
     "head": (0.01, 0.0, 0.185),
     "neck": (0.0, 0.0, 0.0),
@@ -94,7 +94,7 @@ def walk(
     skeleton = Skeleton.named("h36m17") if skeleton is None else skeleton
     lengths = {
         name: share * height_m * float(uniform(generator, 0.97, 1.03))
-        for name, share in _PROPORTIONS.items()
+        for name, share in PROPORTIONS.items()
     }
     direction, start, phase = uniform(generator, 0, 1, (3,))
     path = figure_eight(half_length_m, 2 * np.pi * direction)
@@ -152,7 +152,7 @@ def _trunk(
     for side, sign in (("left", 1), ("right", -1)):
         points[f"{side}_hip"] = centre + pelvis @ np.array([0, sign * lengths["hip"], 0])
         points[f"{side}_shoulder"] = thorax + chest @ np.array([0, sign * lengths["shoulder"], 0])
-    for name, offset in _HEAD.items():
+    for name, offset in HEAD_POINTS.items():
         points[name] = thorax + head @ (height_m * np.array(offset))
         if name.startswith("left_"):
             mirrored = height_m * np.array([1, -1, 1]) * offset
