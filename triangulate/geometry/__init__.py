@@ -6,6 +6,7 @@ The conventions (axes, pixel centres, units, axis letters) stand in `triangulate
 from __future__ import annotations
 
 from triangulate.geometry import (
+    aggregation,
     camera,
     covariance,
     dlt,
@@ -15,11 +16,13 @@ from triangulate.geometry import (
     refine,
     rigid,
     robust,
+    sampling,
     similarity,
     volume,
 )
 
 __all__ = [
+    "aggregation",
     "camera",
     "covariance",
     "dlt",
@@ -29,6 +32,7 @@ __all__ = [
     "refine",
     "rigid",
     "robust",
+    "sampling",
     "similarity",
     "volume",
 ]

@@ -45,10 +45,12 @@ def refine(
 ) -> Refined:
     """Minimise the weighted reprojection error (Hartley & Zisserman, 12.5 and A6.3).
 
+    With cameras that have leading dims (V, *B), all N below are (*B, N).
+
     Args:
         points_world: (N, 3) to start from.
         points_px: (V, N, 2) observed, distorted, finite.
-        camera: with leading dim V.
+        camera: with leading dim V, or (V, *B).
         weigh: from the squared residuals (V, N) to the precision of each view in 1 / px^2, zero
             where a view has no say; robust kernels and given weights enter here.
         steps: Gauss-Newton steps. A step that moves the point by more than half its distance to
@@ -58,7 +60,7 @@ def refine(
         The points with what is known about them.
     """
     points = points_world
-    centres = camera.centre_world
+    centres = camera.centre_world[..., None, :]
     for step in range(steps + 1):
         projected_px, jacobian, in_front = camera.project_with_jacobian(points)
         residual = points_px - projected_px
@@ -69,7 +71,7 @@ def refine(
             break
         gradient = (jacobian * (precision[..., None] * residual)[..., None]).sum((0, -2))
         move = (covariance @ gradient[..., None])[..., 0]
-        reach = 0.5 * (points - centres[:, None]).square().sum(-1).amin(0).clamp_min(1e-12).sqrt()
+        reach = 0.5 * (points - centres).square().sum(-1).amin(0).clamp_min(1e-12).sqrt()
         length = move.square().sum(-1).clamp_min(1e-24).sqrt()
         points = points + move * (reach / length).clamp_max(1.0)[..., None]
     spread = jacobian @ covariance  # (V, N, 2, 3)

@@ -9,13 +9,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from triangulate.errors import InputError
-from triangulate.keypoints import MIN_CONFIDENCE
 from triangulate.yaml_text import parse_yaml
 
 
@@ -23,50 +22,6 @@ class Config(BaseModel):
     """Base of all settings: immutable, no unknown keys, no silent conversions."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class ReconstructConfig(Config):
-    """Settings of `triangulate reconstruct`."""
-
-    detector: Literal["blazepose"] = "blazepose"
-    """What finds the joints in the images."""
-
-    method: Literal["robust", "dlt"] = "robust"
-    """How views are joined: `robust` reweights views that disagree, `dlt` weighs by confidence."""
-
-    frames: str | None = None
-    """Which frames, as `start:stop`, the stop not included, either left out at will; None: all."""
-
-    every: int = Field(default=1, ge=1)
-    """Take every n-th frame of those."""
-
-    cameras: list[str] | None = Field(default=None, min_length=2)
-    """Names of the cameras to use, at least two; all where None."""
-
-    on_size_mismatch: Literal["crop", "scale", "error"] = "crop"
-    """What to do where a video is within 2 % of the calibrated size but not equal to it.
-
-    `crop` takes its edge as cut off or padded, `scale` its picture as resized, `error` stops.
-    """
-
-    match: Literal["auto", "number", "time"] = "auto"
-    """Which frames of the cameras belong together.
-
-    `number`: frame i of each; `time`: by their timestamps; `auto`: by number where all rates are
-    constant and the same, by time where one varies.
-    """
-
-    fps: float | None = Field(default=None, gt=0.0)
-    """Frames a second where the files do not tell: of image folders, and of 2D keypoints."""
-
-    sync: str | None = None
-    """The file of time offsets between the cameras, as `triangulate sync` writes it.
-
-    None: `sync.yaml` in the recording's folder, where there is one; `none`: no offsets.
-    """
-
-    min_confidence: float = Field(default=MIN_CONFIDENCE, ge=0.0, le=1.0)
-    """A 2D joint below this confidence is not used."""
 
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
@@ -130,16 +85,25 @@ def _read_mapping(path: Path) -> dict[str, Any]:
 
 def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
     """One problem in words: the key's path, what is expected there and what was found."""
-    location = detail["loc"]
+    location, holder = _without_tags(detail["loc"], model)
+    path = _key_path(location)
     if detail["type"] == "extra_forbidden":
-        return _describe_unknown(location, model)
+        return _describe_unknown(location, holder)
     if detail["type"] == "missing":
-        return f"'{_key_path(location)}' is missing"
-    return f"'{_key_path(location)}' {_expected(detail)}"
+        return f"'{path}' is missing"
+    if detail["type"] == "union_tag_not_found":
+        return f"'{path}.{detail['ctx']['discriminator'].strip(chr(39))}' is missing"
+    return f"'{path}' {_expected(detail)}" if path else _expected(detail)
 
 
 def _expected(detail: ErrorDetails) -> str:
     """What is expected of a value, and what was found."""
+    if detail["type"] == "value_error":  # raised by the model itself, with a sentence
+        return str(detail["ctx"]["error"])
+    if detail["type"] == "union_tag_invalid":
+        context = detail["ctx"]
+        name, tags = context["discriminator"].strip("'"), context["expected_tags"]
+        return f"has an unknown {name} '{context['tag']}'; known: {tags}"
     if detail["type"] == "too_short":
         expected = f"needs at least {detail['ctx']['min_length']} entries"
     else:
@@ -147,27 +111,48 @@ def _expected(detail: ErrorDetails) -> str:
     return f"{expected}, got {_show(detail['input'])}"
 
 
-def _describe_unknown(location: Sequence[int | str], model: type[BaseModel]) -> str:
-    *above, key = location
-    known = sorted(_model_at(above, model).model_fields)
+def _describe_unknown(location: Sequence[int | str], holder: type[BaseModel]) -> str:
+    key = location[-1]
+    known = sorted(holder.model_fields)
     near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
     remedy = f"did you mean '{near[0]}'?" if near else f"the known keys are {', '.join(known)}"
     return f"unknown key '{_key_path(location)}': {remedy}"
 
 
-def _model_at(location: Sequence[int | str], model: type[BaseModel]) -> type[BaseModel]:
-    """The model that holds the settings at `location`."""
+def _without_tags(
+    location: Sequence[int | str], model: type[BaseModel]
+) -> tuple[list[int | str], type[BaseModel]]:
+    """The keys as they stand in the file, and the model that holds the last of them.
+
+    Where one of several models is chosen by its `kind`, pydantic's location names that too.
+    """
+    path: list[int | str] = []
+    inside, holder = [model], model
     for part in location:
-        if isinstance(part, str) and part in model.model_fields:
-            model = _model_in(model.model_fields[part].annotation) or model
-    return model
+        chosen = [one for one in inside if part in _tags(one)] if len(inside) > 1 else []
+        if chosen:
+            inside = chosen
+            continue
+        path.append(part)
+        if isinstance(part, int):
+            continue
+        holder = inside[0]
+        if part in holder.model_fields:
+            inside = _models_in(holder.model_fields[part].annotation) or inside
+    return path, holder
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The first model inside an annotation such as `list[Section] | None`."""
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    """What the `kind` of a model may be."""
+    field = model.model_fields.get("kind")
+    return get_args(field.annotation) if field is not None else ()
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models inside an annotation such as `list[Section] | None`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _models_in(part)]
 
 
 def _key_path(location: Sequence[int | str]) -> str:

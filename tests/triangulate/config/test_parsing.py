@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
+from pydantic import Field, model_validator
 
 from triangulate.config import Config, ReconstructConfig, load_config
 from triangulate.errors import InputError
@@ -75,7 +77,7 @@ def test_a_config_cannot_be_changed() -> None:
         ("every: 0", "'every' should be greater than or equal to 1, got 0"),
         ("every: '2'", "'every' should be a valid integer, got '2'"),
         ("every: 1\nevery: 2", "'every' is given twice (lines 1 and 2): rename or remove one"),
-        ("method: fast", "'method' should be 'robust' or 'dlt', got 'fast'"),
+        ("method: fast", "'method' should be 'robust', 'dlt' or 'learned', got 'fast'"),
         ("frames: 5", "'frames' should be a valid string, got 5"),
         ("cameras: cam1", "'cameras' should be a valid list, got 'cam1'"),
         ("cameras: [cam1]", "'cameras' needs at least 2 entries"),
@@ -115,3 +117,47 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         private = write(tmp_path, "every: 1")
         private.chmod(0)
         assert "Permission denied" in refusal(private)
+
+
+# --- One of several models, chosen by its kind ----------------------------------------------------
+
+
+class Square(Config):
+    kind: Literal["square"]
+    side: float
+
+
+class Disc(Config):
+    kind: Literal["disc"]
+    radius: float = 1.0
+    steps: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _is_fine(self) -> Disc:
+        if self.steps > 100:
+            raise ValueError("steps are more than anybody waits for")
+        return self
+
+
+class Drawing(Config):
+    shape: Annotated[Square | Disc, Field(discriminator="kind")]
+
+
+def test_the_kind_chooses_the_model(tmp_path: Path) -> None:
+    drawing = load_config(write(tmp_path, "shape: {kind: disc, steps: 3}"), Drawing)
+    assert drawing.shape == Disc(kind="disc", steps=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("shape: {kind: disc, radus: 1}", "unknown key 'shape.radus': did you mean 'radius'?"),
+        ("shape: {kind: square, sides: 1}", "'shape.side' is missing"),
+        ("shape: {kind: disk}", "'shape' has an unknown kind 'disk'; known: 'square', 'disc'"),
+        ("shape: {side: 1}", "'shape.kind' is missing"),
+        ("shape: {kind: disc, steps: 0}", "'shape.steps' should be greater than or equal to 1"),
+        ("shape: {kind: disc, steps: 101}", "'shape' steps are more than anybody waits for"),
+    ],
+)
+def test_what_is_said_of_it(tmp_path: Path, text: str, said: str) -> None:
+    assert said in refusal(write(tmp_path, text), Drawing)
