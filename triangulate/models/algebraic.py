@@ -131,9 +131,9 @@ class AlgebraicTriangulator(nn.Module):
         self,
         images: Tensor,
         cameras: Camera,
-        views: Tensor | None = None,
-        *,
         centre_world: Tensor | None = None,
+        *,
+        views: Tensor | None = None,
         keep_maps: bool = False,
     ) -> Prediction:
         """`forward` as in use: without gradients, batch norm as learned.

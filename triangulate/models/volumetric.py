@@ -40,7 +40,9 @@ from triangulate.models.volume_points import (
 class Estimator(Protocol):
     """A network that finds joints in images, such as `AlgebraicTriangulator`."""
 
-    def predict(self, images: Tensor, cameras: Camera, views: Tensor | None = None) -> Prediction:
+    def predict(
+        self, images: Tensor, cameras: Camera, *, views: Tensor | None = None
+    ) -> Prediction:
         """Joints of images (B, V, 3, H, W)."""
         ...
 
@@ -180,9 +182,9 @@ class VolumetricTriangulator(nn.Module):
         images: Tensor,
         cameras: Camera,
         centre_world: Tensor | None = None,
+        *,
         centre_from: Estimator | None = None,
         views: Tensor | None = None,
-        *,
         keep_maps: bool = False,
     ) -> Prediction:
         """`forward` as in use: without gradients, batch norm as learned.

@@ -128,12 +128,12 @@ def test_what_stands_in_for_a_missing_view_does_not_matter(scene, learned: bool)
     network = AlgebraicTriangulator(backbone, learned_confidences=learned)
     views = torch.ones(BATCH, VIEWS, dtype=torch.bool)
     views[0, 0] = views[1, 3] = False
-    clean = network.predict(images, cameras, views, keep_maps=True)
+    clean = network.predict(images, cameras, views=views, keep_maps=True)
     images = torch.where(views[..., None, None, None], images, torch.nan)
     each = cameras.map(lambda field: field.expand(BATCH, *field.shape))
     broken = torch.where(views[..., None, None], each.K, torch.nan)
     garbage = network.predict(
-        images, Camera(broken, each.lens, each.cam_from_world), views, keep_maps=True
+        images, Camera(broken, each.lens, each.cam_from_world), views=views, keep_maps=True
     )
     for field in fields(clean):
         torch.testing.assert_close(getattr(garbage, field.name), getattr(clean, field.name))

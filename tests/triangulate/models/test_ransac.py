@@ -173,9 +173,9 @@ def test_what_stands_in_for_a_missing_view_does_not_matter(scene) -> None:
     network = RansacTriangulator(backbone, threshold_px=5.0)
     views = torch.ones(BATCH, VIEWS, dtype=torch.bool)
     views[0, 1] = views[2, 4] = False
-    clean = network.predict(images, cameras, views)
+    clean = network.predict(images, cameras, views=views)
     garbage = network.predict(
-        torch.where(views[..., None, None, None], images, torch.nan), cameras, views
+        torch.where(views[..., None, None, None], images, torch.nan), cameras, views=views
     )
     for field in fields(clean):
         torch.testing.assert_close(getattr(garbage, field.name), getattr(clean, field.name))
