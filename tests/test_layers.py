@@ -43,7 +43,7 @@ FLOORS: list[set[str]] = [
     },
     {"detection", "export"},
     {"output"},
-    {"pipeline", "training", "evaluation", "viewer", "report", "cloud"},
+    {"pipeline", "training", "adaptation", "evaluation", "viewer", "report", "cloud"},
     {"demo", "tables", "arguments"},
     {"commands"},
     {"cli"},
@@ -61,7 +61,7 @@ SAME_FLOOR: dict[str, set[str]] = {
     "evaluation": {"pipeline"},
     "training": {"evaluation"},
     "viewer": {"cloud"},
-    "triangulation": {"people"},
+    "triangulation": {"models", "people"},
 }
 # Folders and files that are the other half of a room.
 SAME_ROOM = {"rig_formats": "rig", "rig_checks": "rig", "keypoint_formats": "keypoints"}
@@ -91,6 +91,7 @@ IMAGE_PLACES = {
     "triangulate.keypoint_formats",
     "triangulate.pose2d",
     "triangulate.drawing",
+    "triangulate.data",
     "calib.detectors",
     "calib.diagnosis",
     "calib.scanning",

@@ -13,7 +13,6 @@ from triangulate.arguments import (
     check_existing,
     default_out,
     detecting,
-    fetch_networks,
     offer_networks,
     open_checked,
     read_rig,
@@ -21,7 +20,10 @@ from triangulate.arguments import (
     rig_path,
     with_offsets,
 )
+from triangulate.commands.evaluate import evaluate
+from triangulate.commands.models import models
 from triangulate.commands.sync import sync
+from triangulate.commands.train import train
 from triangulate.console import (
     SETTINGS,
     print_json,
@@ -35,6 +37,7 @@ from triangulate.errors import InputError, UsageError
 from triangulate.options import (
     BindOption,
     CamerasOption,
+    DetectorOption,
     EveryOption,
     FpsOption,
     FramesOption,
@@ -60,11 +63,6 @@ app = typer.Typer(
     epilog="Example: triangulate reconstruct recordings/walk --rig rig.yaml",
     **SETTINGS,  # type: ignore[arg-type]
 )
-models = typer.Typer(
-    help="The networks that find joints in images.",
-    epilog="Example: triangulate models fetch blazepose",
-    **SETTINGS,  # type: ignore[arg-type]
-)
 app.add_typer(models, name="models")
 
 
@@ -73,12 +71,7 @@ class MethodName(StrEnum):
 
     robust = "robust"
     dlt = "dlt"
-
-
-class ModelName(StrEnum):
-    """Networks that can be fetched."""
-
-    blazepose = "blazepose"
+    learned = "learned"
 
 
 CacheOption = Annotated[
@@ -102,18 +95,33 @@ def demo(
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", min=0, help="Another person, rig and noise.")
     ] = 0,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            "--network",
+            metavar="NAME|FILE|none",
+            help="Weights that find the joints in rendered videos; none: no videos.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a recording of a made-up person, reconstruct it, and compare with the truth."""
-    with uninterrupted():
-        from triangulate.demo import demo_table, run_demo
+    """Write recordings of a made-up person, reconstruct them, and compare with the truth.
 
-    with waiting("making up a person and reconstructing it"):
-        result = run_demo(out, seed)
+    One starts from 2D keypoints, the other from videos of the same walk.
+    """
+    with uninterrupted():
+        from triangulate.demo import demo_table, film_table, network_to_use, run_demo
+
+    weights, notes = network_to_use(network)
+    print_notes(notes)
+    with waiting("making up a person, filming it and reconstructing it"):
+        result = run_demo(out, seed, network=weights)
     if as_json:
         print_json(dataclasses.asdict(result))
-    else:
-        print_pairs("The demo against the truth", demo_table(result))
+        return
+    print_pairs("From 2D keypoints, against the truth", demo_table(result))
+    if result.filmed:
+        print_pairs("From rendered videos, against the truth", film_table(result.filmed))
 
 
 @app.command(
@@ -168,6 +176,7 @@ def detect(
         Path | None,
         typer.Option("--out", metavar="FILE", help="By default RECORDING/pose2d/keypoints.npz."),
     ] = None,
+    detector: DetectorOption = None,
     camera: BindOption = None,
     cameras: CamerasOption = None,
     frames: FramesOption = None,
@@ -199,13 +208,14 @@ def detect(
             "match": match,
             "fps": fps,
             "sync": sync,
+            "detector": detector,
         }
     )
     loaded = read_rig(rig_path(recording, rig), settings, unit, parse_sizes(size), subject)
     opened = open_checked(recording, loaded, settings, parse_bindings(camera))
     if target.is_dir():
         raise InputError(f"{target}: is a folder: name the file, such as {target}/keypoints.npz")
-    offer_networks()
+    offer_networks(settings.detector)
     check_writable(target.parent)
     with detecting(cache=cache) as report:
         keypoints = detect_recording(opened, settings.detector, cache=cache, progress=report)
@@ -242,9 +252,21 @@ def reconstruct(
             "--skeleton", metavar="NAME", help="The keypoints' joint set, such as coco17."
         ),
     ] = None,
+    detector: DetectorOption = None,
     method: Annotated[
         MethodName | None,
-        typer.Option("--method", help="robust (default), or dlt: the plain weighted method."),
+        typer.Option(
+            "--method",
+            help="robust (default), dlt: the plain weighted method, or learned: by a network.",
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            metavar="FILE|learned",
+            help="Weights of that network: a file of your own, or learned for the shipped ones.",
+        ),
     ] = None,
     min_confidence: Annotated[
         float | None,
@@ -292,13 +314,17 @@ def reconstruct(
             "match": match,
             "fps": fps,
             "sync": sync,
+            "detector": detector,
             "method": method,
+            "weights": weights,
             "min_confidence": min_confidence,
         },
         config,
     )
     loaded = read_rig(rig_path(recording, rig), settings, unit, parse_sizes(size), subject)
     if keypoints is not None:
+        if detector is not None:
+            raise UsageError("--detector goes with videos; --keypoints says that all is detected")
         settings = with_offsets(recording, settings)
         print_notes(loaded.notes)
         poses = pipeline.reconstruct_files(
@@ -310,7 +336,7 @@ def reconstruct(
         if skeleton is not None:
             raise UsageError("--skeleton goes with --keypoints; the detector has its own joints")
         opened = open_checked(recording, loaded, settings, parse_bindings(camera))
-        offer_networks()
+        offer_networks(settings.detector)
         with detecting(cache=cache) as report:
             poses = pipeline.reconstruct_recording(
                 opened,
@@ -335,12 +361,14 @@ app.command(
     short_help="Find time offsets between the cameras, from motion.",
     epilog="Example: triangulate sync recordings/walk --rig rig.yaml",
 )(sync)
-
-
-@models.command(epilog="Example: triangulate models fetch blazepose")
-def fetch(name: Annotated[ModelName, typer.Argument(metavar="NAME", help="blazepose")]) -> None:
-    """Fetch a detector's networks into the user's cache folder."""
-    typer.echo(f"BlazePose is in {fetch_networks()}")
+app.command(
+    short_help="Train a network from a settings file.",
+    epilog="Example: triangulate train configs/synthetic_algebraic.yaml --out runs/first",
+)(train)
+app.command(
+    short_help="Measure weights on a data set.",
+    epilog="Example: triangulate evaluate configs/eval_synthetic_clean.yaml --weights W",
+)(evaluate)
 
 
 def main() -> NoReturn:

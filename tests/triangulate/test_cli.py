@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from triangulate.cli import app
@@ -23,6 +24,7 @@ from triangulate.synthetic import observe, ring_rig, walk
 from triangulate.synthetic.draws import seeded
 
 COMMANDS = ["demo", "check", "sync", "detect", "reconstruct", "models", "models fetch"]
+COMMANDS += ["models import", "models list", "models show"]
 NUM_FRAMES, NUM_CAMERAS, SIZE = 30, 3, (160, 120)
 
 
@@ -179,6 +181,27 @@ def test_reconstruct_for_programs(project: Path) -> None:
     np.testing.assert_allclose(poses.time_s, np.arange(0, NUM_FRAMES, 3) / 100)
 
 
+def test_learned_weights_are_an_option(project: Path) -> None:
+    arguments = ("reconstruct", project / "recordings" / "walk")
+    arguments += ("--keypoints", project / "keypoints.npz", "--weights")
+    assert triangulate(*arguments, "learned", "--json").exit_code == 0
+    run = yaml.safe_load((project / "recordings" / "walk" / "out" / "run.yaml").read_text())
+    assert run["settings"]["weights"] == "learned"
+    missing = triangulate(*arguments, project / "mine.safetensors")
+    assert "mine.safetensors: there is no such file" in str(missing.exception)
+
+
+def test_a_detector_is_an_option(project: Path) -> None:
+    walk = project / "recordings" / "walk"
+    unknown = triangulate("reconstruct", walk, "--detector", "best")
+    assert "no detector 'best'; there are blazepose" in str(unknown.exception)
+    missing = triangulate("detect", walk, "--detector", project / "mine.safetensors")
+    assert "mine.safetensors: there is no such file" in str(missing.exception)
+    both = ("--detector", "blazepose", "--keypoints", project / "keypoints.npz")
+    assert "--detector goes with videos" in str(triangulate("reconstruct", walk, *both).exception)
+    assert not (walk / "out").exists()
+
+
 def test_the_joints_that_were_guessed_are_told(project: Path) -> None:
     seen = load_keypoints_from(project / "keypoints.npz")
     from triangulate.demo import write_openpose
@@ -200,7 +223,9 @@ def test_several_videos_are_a_recording_too(project: Path) -> None:
 
 
 def test_the_demo_for_programs(tmp_path: Path) -> None:
-    told = json.loads(triangulate("demo", "--out", tmp_path / "demo", "--json").stdout)
+    told = json.loads(
+        triangulate("demo", "--out", tmp_path / "demo", "--network", "none", "--json").stdout
+    )
     assert told["median_mm"] < 20
     assert Path(told["picture"]).is_file()
 

@@ -1,0 +1,135 @@
+"""`triangulate train` and `triangulate evaluate`: from settings to weights to figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from typer.testing import CliRunner
+
+from triangulate.cli import app
+from triangulate.errors import InputError, UsageError
+from triangulate.models.weights import read_header
+
+RUNNER = CliRunner()
+PEOPLE = {"kind": "synthetic", "views": 2, "size": [64, 48]}
+JOB = {
+    "model": {
+        "kind": "algebraic",
+        "backbone": {"kind": "unet", "channels": [4, 4, 6, 6]},
+    },
+    "data": PEOPLE,
+    "augment": {"mirror_share": 0.5, "rotation_deg": 10},
+    "loading": {"batch_size": 2, "replay": 2, "reservoir": 4},
+    "loss": {"heatmap": 1.0, "mae": 0.02},
+    "validation": {"data": PEOPLE | {"seed": 1}, "samples": 2, "every_steps": 2},
+    "steps": 3,
+    "half_weights": True,
+    "summary": "made for a test",
+}
+
+
+def write(path: Path, values: object) -> Path:
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    return path
+
+
+def train(*arguments: str | Path) -> str:
+    result = RUNNER.invoke(app, ["train", *map(str, arguments)], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("training")
+    config = write(folder / "job.yaml", JOB)
+    answer = json.loads(train(config, "--out", folder / "run", "--json"))
+    assert answer["steps"] == 3
+    assert answer["weights"] == str(folder / "run" / "last.safetensors")
+    return folder
+
+
+def test_a_run_leaves_weights_with_a_card(trained: Path) -> None:
+    header = read_header(trained / "run" / "best.safetensors")
+    assert header.card.summary == "made for a test"
+    assert header.card.metrics["validation_error_mm"] > 0
+    assert header.skeleton is not None
+    assert header.skeleton.name == "h36m17"
+    assert header.settings.kind == "algebraic"
+
+
+def test_a_finished_run_is_not_repeated(trained: Path) -> None:
+    config, curve = trained / "job.yaml", trained / "run" / "curve.jsonl"
+    before = curve.read_bytes()
+    with pytest.raises(InputError, match="is not empty; go on with the run in it with --resume"):
+        train(config, "--out", trained / "run")
+    assert "weights" in train(config, "--out", trained / "run", "--resume")
+    assert curve.read_bytes() == before
+
+
+def test_evaluation_prints_a_table_and_json(trained: Path) -> None:
+    settings = {"data": PEOPLE | {"views": 3}, "samples": 3, "batch_size": 2, "views": [2]}
+    config = write(trained / "evaluation.yaml", settings)
+    command = ["evaluate", str(config), "--weights", str(trained / "run" / "last.safetensors")]
+    command += ["--against", "plain,logsum"]
+    result = RUNNER.invoke(app, [*command, "--json"], catch_exceptions=False)
+    answer = json.loads(result.stdout)
+    assert answer["count"] == 3
+    assert set(answer["figures"]) == {"network", "plain", "logsum"}
+    figures = answer["figures"]["plain"]
+    assert figures["absolute_mm"]["low"] <= figures["absolute_mm"]["mean"]
+    assert set(figures["by_joint_mm"]) >= {"pelvis", "head"}
+    assert set(figures["by_views_mm"]) == {"2"}
+    assert set(answer["gains_mm"]) == {"network", "logsum"}
+    table = RUNNER.invoke(app, command, catch_exceptions=False).stdout
+    for said in ("Errors in mm over 3 moments", "gain over plain", "MPJPE in mm by joint", "views"):
+        assert said in table
+
+
+def test_what_evaluation_refuses(trained: Path, tmp_path: Path) -> None:
+    config = write(tmp_path / "evaluation.yaml", {"data": PEOPLE, "samples": 1})
+    weights = str(trained / "run" / "last.safetensors")
+
+    def evaluate(*arguments: str) -> None:
+        RUNNER.invoke(app, ["evaluate", *arguments], catch_exceptions=False)
+
+    with pytest.raises(UsageError, match="--against knows"):
+        evaluate(str(config), "--weights", weights, "--against", "best")
+    with pytest.raises(InputError, match="no such file"):
+        evaluate(str(config), "--weights", str(tmp_path / "absent.safetensors"))
+    write(config, {"data": PEOPLE, "sampels": 1})
+    with pytest.raises(InputError, match="did you mean 'samples'"):
+        evaluate(str(config), "--weights", weights)
+
+
+def test_what_training_refuses(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    config = write(tmp_path / "job.yaml", JOB | {"model": {"kind": "algebraic", "joints": 5}})
+    with pytest.raises(InputError, match=r"model\.joints: is 5, and the data set has 17"):
+        train(config, "--out", out)
+    write(config, JOB | {"start": str(tmp_path / "absent.safetensors")})
+    with pytest.raises(InputError, match="no such file"):
+        train(config, "--out", out)
+    if not torch.cuda.is_available():
+        write(config, JOB | {"device": "cuda"})
+        with pytest.raises(InputError, match=r"device: cuda cannot be used .*; set it to cpu or"):
+            train(config, "--out", out)
+    assert not out.exists()
+
+
+def test_training_starts_from_other_weights(trained: Path, tmp_path: Path) -> None:
+    start = str(trained / "run" / "last.safetensors")
+    job = JOB | {"start": start, "steps": 1, "validation": None, "ema_decay": None}
+    job |= {"optimizer": {"lr": 1e-12}}
+    config = write(tmp_path / "job.yaml", job)
+    train(config, "--out", tmp_path / "run")
+    from triangulate.models.weights import load
+
+    before = load(start).state_dict()
+    for name, value in load(tmp_path / "run" / "last.safetensors").state_dict().items():
+        if "running" not in name and "num_batches" not in name:
+            torch.testing.assert_close(value, before[name], atol=1e-3, rtol=1e-3)

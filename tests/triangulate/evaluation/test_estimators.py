@@ -1,0 +1,67 @@
+"""Several estimators on one backbone: it works once, and each does what it says."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from spots import Spots
+from torch import Tensor, nn
+
+from triangulate.errors import UsageError
+from triangulate.evaluation.estimators import NETWORK, OTHERS, Remembered, estimators
+from triangulate.evaluation.measuring import batches, measure
+from triangulate.evaluation.passing import Passing
+from triangulate.metrics import joint_errors
+from triangulate.models.algebraic import AlgebraicTriangulator
+from triangulate.models.backbone import Maps
+
+CPU = Passing(torch.device("cpu"))
+
+
+class Colours(nn.Module):
+    """The images' own colours, halved in size, as heatmaps; counts its calls."""
+
+    num_joints, num_confidences, feature_channels, calls = 3, 3, 3, 0
+
+    def forward(self, images: Tensor) -> Maps:
+        self.calls += 1
+        heatmaps = nn.functional.avg_pool2d(images, 2)
+        return Maps(heatmaps, heatmaps, torch.full((len(images), 3), 0.5))
+
+
+def test_all_find_the_spots_and_the_backbone_works_once_a_batch() -> None:
+    backbone = Colours()
+    network = AlgebraicTriangulator(backbone, heatmap_multiplier=6.0)
+    ways = estimators(network, list(OTHERS), CPU)
+    assert list(ways) == [NETWORK, *OTHERS]
+    found = measure(ways, batches(Spots(), 8, 4), views=[2])
+    assert backbone.calls == 2 * 2  # batches, numbers of views
+    for (_, name), measured in found.items():
+        errors = joint_errors(measured.points_world, measured.truth_world)
+        assert bool(measured.valid.all())
+        # a pixel is 5 cm: RANSAC knows whole cells alone, the cube has voxels of 8 cm
+        assert float(errors.mean()) < (0.08 if name in ("ransac", "logsum") else 0.04), name
+    plain, own = found[0, "plain"], found[0, NETWORK]
+    torch.testing.assert_close(plain.points_world, own.points_world)  # confidences are equal
+
+
+def test_different_images_are_not_taken_for_the_same() -> None:
+    backbone = Remembered(Colours())
+    images = torch.rand(2, 3, 8, 12)
+    first = backbone(images).heatmaps
+    assert torch.equal(backbone(images.clone()).heatmaps, first)
+    assert backbone.calls == 1
+    images[0, 0, 0, 0] += 1
+    assert not torch.equal(backbone(images.clone()).heatmaps, first)
+    assert backbone.calls == 2
+    assert backbone.num_joints == 3
+    with pytest.raises(AttributeError):
+        backbone.nothing_of_the_kind  # noqa: B018
+
+
+def test_wrong_names_and_networks_without_images() -> None:
+    network = AlgebraicTriangulator(Colours())
+    with pytest.raises(UsageError, match=r"--against knows plain, variance, .*; got 'plan'"):
+        estimators(network, ["plan"], CPU)
+    with pytest.raises(UsageError, match="begins with images"):
+        estimators(nn.Linear(1, 1), ["plain"], CPU)

@@ -1,0 +1,1 @@
+"""Learning on a recording of one's own, without labels."""

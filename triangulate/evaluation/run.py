@@ -1,0 +1,116 @@
+"""An evaluation from its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from triangulate.data.build import build_dataset
+from triangulate.data.sample import PoseDataset
+from triangulate.errors import InputError
+from triangulate.evaluation.estimators import NETWORK, check_names, estimators
+from triangulate.evaluation.figures import Figures, absolute_mm, figures_of, gain_mm
+from triangulate.evaluation.measuring import Measured, batches, measure
+from triangulate.evaluation.passing import Passing, choose_device
+from triangulate.metrics import Interval
+from triangulate.models.weights import load, read_header
+
+if TYPE_CHECKING:
+    from triangulate.config.evaluation import EvaluateConfig
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found.
+
+    Attributes:
+        count: moments.
+        figures: of each estimator, by name.
+        gains_mm: how much smaller each estimator's errors are than the baseline's; the interval
+            is of the paired differences.
+        baseline: the estimator that the gains are over; "" where there is only one.
+    """
+
+    count: int
+    figures: dict[str, Figures]
+    gains_mm: dict[str, Interval]
+    baseline: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def evaluate(
+    config: EvaluateConfig,
+    weights: str | Path,
+    *,
+    against: Sequence[str] = (),
+    data_root: Path = Path("."),
+    report: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Measure a network, and other estimators on its heatmaps, on a data set.
+
+    Args:
+        config: the settings.
+        weights: a file, or the name of shipped ones.
+        against: names among `estimators.OTHERS`.
+        data_root: where relative paths of data sets start.
+        report: told the moments done and all of them.
+
+    Raises:
+        InputError: what keeps it from running, with what to do.
+    """
+    check_names(against)
+    passing = Passing(choose_device(config.device), config.precision, config.channels_last)
+    network = load(weights)
+    dataset = build_dataset(config.data, data_root)
+    _check_weights(weights, dataset)
+    count = min(config.samples, len(dataset))
+    ways = estimators(network, against, passing)
+    found = measure(
+        ways,
+        batches(dataset, count, config.batch_size, passing.device),
+        config.views,
+        config.seed,
+        None if report is None else lambda done: report(done, count),
+    )
+    return _report(found, dataset, config, list(ways))
+
+
+def _report(
+    found: dict[tuple[int, str], Measured],
+    dataset: PoseDataset,
+    config: EvaluateConfig,
+    names: list[str],
+) -> Report:
+    figures = {}
+    for name in names:
+        whole = figures_of(found[0, name], dataset.skeleton, dataset.groups, config)
+        by_views = {n: absolute_mm(found[n, name], config.seed) for n in config.views}
+        figures[name] = replace(whole, by_views_mm=by_views)
+    baseline = next((name for name in names if name != NETWORK), "")
+    gains = {
+        name: gain_mm(found[0, baseline], found[0, name], config.seed)
+        for name in names
+        if baseline and name != baseline
+    }
+    return Report(len(found[0, NETWORK].group), figures, gains, baseline)
+
+
+def _check_weights(weights: str | Path, dataset: PoseDataset) -> None:
+    """Refuse networks that do not take images, and joints other than the data set's."""
+    header = read_header(weights)
+    if header.settings.kind in ("view_weights", "heatmap_volume"):
+        raise InputError(
+            f"{weights}: a network of kind {header.settings.kind} does not begin with images; it "
+            "is measured with a detector, by triangulate reconstruct"
+        )
+    skeleton = header.skeleton
+    if skeleton is not None and skeleton.joint_names != dataset.skeleton.joint_names:
+        raise InputError(
+            f"{weights}: finds the joints of {skeleton.name or 'a skeleton of its own'}, and the "
+            f"data set has those of {dataset.skeleton.name or 'another'}"
+        )
