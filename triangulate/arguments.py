@@ -143,8 +143,10 @@ def _kept(reached: tuple[int, int] | None, *, cache: bool) -> str:
     return says + f"the first {kept} are kept: run the same command again to go on from there"
 
 
-def offer_networks() -> None:
-    """Ask to fetch BlazePose where it is missing and somebody is there to answer."""
+def offer_networks(detector: str = "blazepose") -> None:
+    """Ask to fetch BlazePose where it is needed and missing, and somebody is there to answer."""
+    if detector != "blazepose":
+        return
     from triangulate.pose2d.model_files import blazepose_files
 
     try:

@@ -113,9 +113,9 @@ def demo(
         from triangulate.demo import demo_table, film_table, network_to_use, run_demo
 
     weights, notes = network_to_use(network)
-    print_notes(notes)
     with waiting("making up a person, filming it and reconstructing it"):
         result = run_demo(out, seed, network=weights)
+    print_notes(notes)
     if as_json:
         print_json(dataclasses.asdict(result))
         return

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -27,13 +26,13 @@ from triangulate.geometry.threads import one_thread
 from triangulate.keypoints import Keypoints2D
 from triangulate.people.association import one_person
 from triangulate.pose2d.regions import Region, region_from_body
-from triangulate.pose2d.tracker import BlazePoseDetector, ViewState
+from triangulate.pose2d.source import PoseSource, ViewState
+from triangulate.pose2d.tracker import BlazePoseDetector
 from triangulate.recording import Recording
 from triangulate.rig import Rig
 from triangulate.skeleton import Skeleton
 
-Detector = Literal["blazepose"]
-DETECTORS = get_args(Detector)
+BLAZEPOSE = "blazepose"
 
 DETECTION_REVISION = 1
 """Goes up with every change that makes detections differ: kept ones are then done again."""
@@ -48,7 +47,7 @@ Progress = Callable[[int, int], None]  # frames done, frames in all
 
 def detect_recording(
     recording: Recording,
-    detector: Detector = "blazepose",
+    detector: str | Path = BLAZEPOSE,
     *,
     cache: bool = True,
     progress: Progress | None = None,
@@ -60,41 +59,63 @@ def detect_recording(
 
     Args:
         recording: the videos and their rig.
-        detector: which networks look at the images.
+        detector: "blazepose", or the weights of an image network: a shipped name or a file.
         cache: take finished stretches from the user's cache folder, and leave them there.
         progress: called as frames are done.
     """
-    if detector not in DETECTORS:
-        raise InputError(f"no detector {detector!r}; there are {', '.join(DETECTORS)}")
-    folder = _cache_folder(recording, detector) if cache else None
     stretches: list[tuple[np.ndarray, np.ndarray]] = []
-    with closing(BlazePoseDetector()) as network:
+    with closing(pose_source(detector)) as network:
+        folder = _cache_folder(recording, network.cache_key) if cache else None
         while folder and (stretch := _load_stretch(folder, len(stretches))):
             points_px, confidence, network.state = stretch
             stretches.append((points_px, confidence))
         done = sum(len(confidence) for _, confidence in stretches)
         if done < len(recording):
             _detect_rest(recording, done, network, stretches, folder, progress)
-        skeleton = Skeleton.named(network.skeleton_name)
     return Keypoints2D(
         np.concatenate([points_px for points_px, _ in stretches]),
         np.concatenate([confidence for _, confidence in stretches]),
         recording.names,
-        skeleton,
+        network.skeleton,
         recording.fps,
         recording.sizes,
         recording.frame_numbers,
-        detector,
+        str(detector),
         recording.image_from_rig,
         recording.late_s,
         recording.offsets_s,
     )
 
 
+def pose_source(detector: str | Path) -> PoseSource:
+    """What finds the people, ready for a first frame.
+
+    Args:
+        detector: see `detect_recording`.
+
+    Raises:
+        InputError: there is none of that name, or a network's files are missing or no good.
+    """
+    match str(detector):
+        case "blazepose":
+            return BlazePoseDetector()
+        case name:
+            from triangulate.pose2d.network import NetworkDetector, shipped_networks
+
+            path, shipped = Path(name), shipped_networks()
+            if name not in shipped and not path.exists() and path.name == name and not path.suffix:
+                known = ", ".join([BLAZEPOSE, *shipped])
+                raise InputError(
+                    f"no detector {name!r}; there are {known}, and weights of image networks as "
+                    "files"
+                )
+            return NetworkDetector(name)
+
+
 def _detect_rest(
     recording: Recording,
     done: int,
-    network: BlazePoseDetector,
+    network: PoseSource,
     stretches: list[tuple[np.ndarray, np.ndarray]],
     folder: Path | None,
     progress: Progress | None,
@@ -115,7 +136,7 @@ def _detect_rest(
             points_px.append(found.points_px)
             confidence.append(found.confidence)
             is_due = number % _HINT_EVERY == 0
-            hints = find_lost(found.points_px, found.confidence, recording.rig) if is_due else None
+            hints = find_lost(*found, recording.rig, network.region_around) if is_due else None
             if number % STRETCH_FRAMES == 0 or number == len(recording):
                 stretch = np.stack(points_px), np.stack(confidence)
                 if folder:
@@ -128,13 +149,19 @@ def _detect_rest(
 
 
 @one_thread()
-def find_lost(points_px: np.ndarray, confidence: np.ndarray, rig: Rig) -> list[Region | None]:
+def find_lost(
+    points_px: np.ndarray,
+    confidence: np.ndarray,
+    rig: Rig,
+    region_around: Callable[[np.ndarray], Region | None] = region_from_body,
+) -> list[Region | None]:
     """Where the views that do not see the person should look, by what the others see.
 
     Args:
         points_px: (V, P, J, 2) of one frame, NaN: not seen.
         confidence: (V, P, J).
         rig: the V cameras.
+        region_around: the region of a person whose joints (J, 2) are known, NaN where not.
 
     Returns:
         A region for each view that lost the person and has it in its image, else None.
@@ -156,7 +183,7 @@ def find_lost(points_px: np.ndarray, confidence: np.ndarray, rig: Rig) -> list[R
     projected, in_front = rig.cameras.project(points_world)
     pixels = torch.where((in_front & found)[..., None], projected, torch.nan).numpy()
     return [
-        None if sees[v] or not _is_inside(pixels[v], rig.sizes[v]) else region_from_body(pixels[v])
+        None if sees[v] or not _is_inside(pixels[v], rig.sizes[v]) else region_around(pixels[v])
         for v in range(len(rig))
     ]
 
@@ -170,11 +197,11 @@ def _is_inside(points_px: np.ndarray, size: tuple[int, int] | None) -> bool:
     return bool((middle >= 0).all() and (middle < size).all())
 
 
-def _cache_folder(recording: Recording, detector: str) -> Path:
+def _cache_folder(recording: Recording, source_key: str) -> Path:
     """The folder of a recording's detections; everything that they depend on is in its name."""
     arrays = recording.rig.to_arrays()
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(f"{DETECTION_REVISION} {detector} {STRETCH_FRAMES}".encode())
+    digest.update(f"{DETECTION_REVISION} {source_key} {STRETCH_FRAMES}".encode())
     digest.update(recording.content_key().encode())
     digest.update(np.ascontiguousarray(recording.video_frames).tobytes())
     digest.update(repr((recording.rig.lens_names, recording.sizes)).encode())

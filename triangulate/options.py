@@ -102,6 +102,14 @@ BindOption = Annotated[
         "--camera", metavar="FILE=NAME", help="Which camera a file is, where its name differs."
     ),
 ]
+DetectorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--detector",
+        metavar="NAME|FILE",
+        help="blazepose (default), or weights of an image network: a shipped name or a file.",
+    ),
+]
 FramesOption = Annotated[
     str | None,
     typer.Option(

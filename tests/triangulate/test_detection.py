@@ -1,22 +1,32 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from triangulate import detection
+from triangulate.config.models import AlgebraicConfig, UNetConfig, ViewWeightsConfig
 from triangulate.detection import detect_recording, find_lost
 from triangulate.errors import InputError
 from triangulate.keypoints import Keypoints2D
+from triangulate.models.build import build_model
+from triangulate.models.weights import save
+from triangulate.pose2d import network
 from triangulate.pose2d.regions import Region, overlap, region_from_body
 from triangulate.pose2d.source import FramePoses
 from triangulate.pose2d.tracker import ViewState
 from triangulate.recording import Recording
 from triangulate.rig import Rig
 from triangulate.rig_formats import load_rig
+from triangulate.skeleton import Skeleton
+from triangulate.synthetic import render_recording, ring_rig, walk
+from triangulate.synthetic.draws import seeded
+from triangulate.video.writing import VideoWriter
 
 BALANCING = "pose2sim_balancing"
 NUM_FRAMES = 11
@@ -170,7 +180,8 @@ def test_what_was_stopped_goes_on_and_ends_as_if_it_had_not(
 class MadeUpDetector:
     """Without networks: what it finds hangs on all frames and hints that it was ever given."""
 
-    skeleton_name = "mediapipe33"
+    skeleton = Skeleton.named("mediapipe33")
+    cache_key = "made up"
 
     def __init__(self) -> None:
         self.state: tuple[ViewState, ...] = ()
@@ -187,6 +198,9 @@ class MadeUpDetector:
         shape = (len(images), 2, 33)
         points_px = np.broadcast_to(np.array(numbers, np.float32)[:, None, None, None], (*shape, 2))
         return FramePoses(points_px.copy(), np.full(shape, 0.5, np.float32))
+
+    def region_around(self, points_px) -> None:
+        return None
 
     def close(self) -> None:
         pass
@@ -265,6 +279,88 @@ def test_a_detector_that_is_none(recording) -> None:
         detect_recording(recording, "best")
 
 
+# --- Networks of one's own ------------------------------------------------------------------------
+
+
+def write_weights(path: Path, seed: int) -> Path:
+    torch.manual_seed(seed)
+    backbone = UNetConfig(channels=[8, 8, 8, 12])
+    config = AlgebraicConfig(joints=17, backbone=backbone, learned_confidences=False)
+    save(build_model(config), path, skeleton=Skeleton.named("h36m17"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    """Six frames of a rendered walk."""
+    folder, size = tmp_path_factory.mktemp("filmed"), (320, 180)
+    made_up = ring_rig(seeded(0), 3, size=size)
+    with ExitStack() as stack:
+        files = [folder / f"{name}.mp4" for name in made_up.names]
+        videos = [stack.enter_context(VideoWriter(file, size, fps=10)) for file in files]
+        for images in render_recording(seeded(1), walk(seeded(0), 6, fps=10.0), made_up):
+            for video, image in zip(videos, images, strict=True):
+                video.write(image)
+    return Recording.open(folder, made_up)
+
+
+def test_weights_are_a_detector_too(
+    filmed: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIANGULATE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(network, "MIN_SURENESS", 0.0)
+    monkeypatch.setattr(network, "_SURE_JOINT", 0.0)
+    weights = write_weights(tmp_path / "net.safetensors", seed=0)
+    first, again, other = Told(), Told(), Told()
+    found = detect_recording(filmed, weights, progress=first)
+    assert found.points_px.shape == (6, 3, 1, 17, 2)
+    assert found.skeleton == Skeleton.named("h36m17")
+    assert found.source == str(weights)
+    assert (found.confidence > 0).any((2, 3)).all()
+    assert len(first.frames) == 6
+    renamed = weights.rename(tmp_path / "renamed.safetensors")
+    same = detect_recording(filmed, renamed, progress=again)
+    np.testing.assert_array_equal(same.points_px, found.points_px)
+    assert again.frames == []
+    write_weights(renamed, seed=1)  # the content counts, and not the name
+    assert not np.array_equal(
+        detect_recording(filmed, renamed, progress=other).points_px, found.points_px
+    )
+    assert len(other.frames) == 6
+
+
+def test_what_a_network_remembers_outlives_a_stop(
+    filmed: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIANGULATE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(network, "MIN_SURENESS", 0.0)
+    monkeypatch.setattr(network, "_SURE_JOINT", 0.0)
+    monkeypatch.setattr(detection, "STRETCH_FRAMES", 2)
+    weights = write_weights(tmp_path / "net.safetensors", seed=0)
+    whole = detect_recording(filmed, weights, cache=False)
+    with pytest.raises(KeyboardInterrupt):
+        detect_recording(filmed, weights, progress=Told(3))
+    assert_same(detect_recording(filmed, weights), whole)
+
+
+def test_networks_that_find_nobody_see_nobody(filmed: Recording, tmp_path: Path) -> None:
+    found = detect_recording(filmed, write_weights(tmp_path / "a.safetensors", 0), cache=False)
+    assert np.isnan(found.points_px).all()
+    assert not found.confidence.any()
+
+
+def test_weights_that_are_no_detector(filmed: Recording, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no such file"):
+        detect_recording(filmed, tmp_path / "none.safetensors")
+    (tmp_path / "cut.safetensors").write_bytes(b"abc")
+    with pytest.raises(InputError, match="cut short"):
+        detect_recording(filmed, tmp_path / "cut.safetensors")
+    view_weights = tmp_path / "views.safetensors"
+    save(build_model(ViewWeightsConfig()), view_weights)
+    with pytest.raises(InputError, match="finds no joints in single images"):
+        detect_recording(filmed, view_weights)
+
+
 # --- Lost people ----------------------------------------------------------------------------------
 
 
@@ -314,6 +410,18 @@ def test_a_person_outside_a_picture_is_not_looked_for_there(keypoints, rig) -> N
     assert find_lost(points_px, confidence, small) == [None] * 4
     unknown = replace(there, sizes=(*there.sizes[:2], None, there.sizes[3]))
     assert find_lost(points_px, confidence, unknown) == [None] * 4
+
+
+def test_any_joints_tell_where_to_look(filmed: Recording) -> None:
+    positions_m = torch.from_numpy(walk(seeded(0), 1).positions_m)
+    projected, _ = filmed.rig.cameras.project(positions_m.expand(3, -1, -1))
+    truth = projected[1].numpy().copy()
+    points_px, confidence = projected.numpy()[:, None], np.full((3, 1, 17), 0.9)
+    points_px[1], confidence[1] = np.nan, 0
+    regions = find_lost(points_px, confidence, filmed.rig, network.region_around)
+    assert [region is not None for region in regions] == [False, True, False]
+    expected = network.region_around(truth)
+    assert overlap(regions[1], expected) > 0.99
 
 
 def test_it_does_not_depend_on_where_the_world_begins(keypoints, rig) -> None:

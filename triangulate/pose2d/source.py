@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from triangulate.pose2d.regions import Region
+from triangulate.skeleton import Skeleton
 
 
 class FramePoses(NamedTuple):
@@ -21,17 +23,33 @@ class FramePoses(NamedTuple):
     confidence: np.ndarray  # (V, P, J) float32 in [0, 1], 0 where a slot is empty
 
 
+@dataclass(frozen=True)
+class ViewState:
+    """What a view remembers from one frame to the next."""
+
+    regions: tuple[Region | None, ...]  # one a slot
+    frames_since_detection: int = 0
+
+
 class PoseSource(Protocol):
     """A detector that goes through a recording frame by frame."""
 
+    state: tuple[ViewState, ...]
+    """What the views remember: set it to go on where another run stopped; () for a start."""
+
     @property
-    def skeleton_name(self) -> str:
-        """The name of the joints' set, for `Skeleton.named`."""
+    def skeleton(self) -> Skeleton:
+        """The J joints."""
         ...
 
     @property
     def num_joints(self) -> int:
         """J."""
+        ...
+
+    @property
+    def cache_key(self) -> str:
+        """Differs where another source, or another version of it, would find other points."""
         ...
 
     def __call__(
@@ -50,4 +68,12 @@ class PoseSource(Protocol):
 
     def reset(self) -> None:
         """Forget what was seen: the next frame is the first one of another recording."""
+        ...
+
+    def region_around(self, points_px: np.ndarray) -> Region | None:
+        """Where to look for a person whose joints (J, 2) are known, NaN where not."""
+        ...
+
+    def close(self) -> None:
+        """End what it holds open."""
         ...

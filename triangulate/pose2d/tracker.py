@@ -17,8 +17,9 @@ import numpy as np
 
 from triangulate.pose2d.blazepose import NUM_LANDMARKS, BlazePose, region_from_landmarks
 from triangulate.pose2d.model_files import BlazePoseFiles, blazepose_files
-from triangulate.pose2d.regions import Region, overlap
-from triangulate.pose2d.source import FramePoses
+from triangulate.pose2d.regions import Region, overlap, region_from_body
+from triangulate.pose2d.source import FramePoses, ViewState
+from triangulate.skeleton import Skeleton
 
 MIN_POSE_FLAG = 0.5
 """Below this the person is lost (`tensors_to_pose_landmarks_and_segmentation.pbtxt`)."""
@@ -29,14 +30,6 @@ SAME_PLACE = 0.5
 SAME_PERSON = 0.75
 """Overlap of regions from which on two people are one. The joints are not compared: the network
 may take left for right in one of two looks at a person."""
-
-
-@dataclass(frozen=True)
-class ViewState:
-    """What a view remembers from one frame to the next."""
-
-    regions: tuple[Region | None, ...]  # one a slot
-    frames_since_detection: int = 0
 
 
 @dataclass(frozen=True)
@@ -141,8 +134,9 @@ class BlazePoseDetector:
     threads there are. It is a context manager; `close` ends the threads.
     """
 
-    skeleton_name = "mediapipe33"
+    skeleton = Skeleton.named("mediapipe33")
     num_joints = NUM_LANDMARKS
+    cache_key = "blazepose"
 
     def __init__(
         self,
@@ -206,6 +200,10 @@ class BlazePoseDetector:
     def reset(self) -> None:
         """Forget everybody: the next frame is the first one of another recording."""
         self.state = ()
+
+    def region_around(self, points_px: np.ndarray) -> Region | None:
+        """The region of a person whose landmarks (33, 2) are known, NaN where not."""
+        return region_from_body(points_px)
 
     def close(self) -> None:
         """End the threads."""

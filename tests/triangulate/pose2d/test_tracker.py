@@ -154,7 +154,7 @@ def test_two_slots_never_follow_one_person() -> None:
 def test_it_is_a_pose_source(files) -> None:
     with BlazePoseDetector() as detector:
         source: PoseSource = detector
-        assert (source.skeleton_name, source.num_joints) == ("mediapipe33", 33)
+        assert (source.skeleton.name, source.num_joints) == ("mediapipe33", 33)
 
 
 def test_missing_networks_are_said_before_the_first_frame(tmp_path, monkeypatch) -> None:

@@ -1,40 +1,33 @@
-"""The demo: a made-up recording with known truth, and the main job run on it.
-
-`run_demo` writes what a user would have (a rig and a detector's 2D keypoints), reads it back from
-the files, reconstructs it as any other recording, and compares the result with the truth.
-"""
+"""A walking person as a detector of another program sees it: from 2D keypoints to 3D poses."""
 
 from __future__ import annotations
 
 import json
 import math
-import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from triangulate.demo.filming import FilmResult, film_walk
+from triangulate.demo.scene import WALK, check_folder, make_scene
+from triangulate.demo.truth import (
+    error_quantiles_mm,
+    missing_points,
+    missing_text,
+    telling_frame,
+)
 from triangulate.drawing import draw_result, save_picture
-from triangulate.errors import InputError
 from triangulate.files import atomic_path, write_text
 from triangulate.keypoints import Keypoints2D
-from triangulate.poses import Poses3D, Reason
-from triangulate.rig import Rig
 from triangulate.rig_formats import load_rig
-from triangulate.synthetic import DetectorNoise, Motion, ObservationTruth, observe, ring_rig, walk
-from triangulate.synthetic.draws import seeded
-from triangulate.synthetic.rigs import MADE_UP
+from triangulate.synthetic import DetectorNoise, Motion, ObservationTruth, observe
 
-NUM_FRAMES = 300
-NUM_CAMERAS = 4
-FPS = 50.0
 NOISE = DetectorNoise(sigma_px=(1.0, 3.0))
-RECORDING = Path("recordings") / "walk"
 FAR_MM = 100
 
 _TITLE = "triangulate demo: a walking person"
-_FAIR_MM = 60  # a joint further off is not worth showing
 
 
 @dataclass(frozen=True)
@@ -60,7 +53,8 @@ class DemoResult:
         max_mm: its largest value.
         far_off: number of points more than `FAR_MM` off.
         missing: number of points without a position, by reason.
-        seconds: how long all of it took, imports left out.
+        seconds: how long this took, imports left out.
+        filmed: the same for the rendered videos, where they were asked for.
     """
 
     out: Path
@@ -82,9 +76,12 @@ class DemoResult:
     far_off: int
     missing: dict[str, int]
     seconds: float
+    filmed: FilmResult | None = None
 
 
-def run_demo(out: str | Path = "demo", seed: int = 0) -> DemoResult:
+def run_demo(
+    out: str | Path = "demo", seed: int = 0, *, network: str | Path | None = None
+) -> DemoResult:
     """Make a recording of a walking person, reconstruct it, and measure the error.
 
     Writes below `out`: `rig.yaml`, `recordings/walk/pose2d/<camera>/*_keypoints.json` as OpenPose
@@ -94,16 +91,28 @@ def run_demo(out: str | Path = "demo", seed: int = 0) -> DemoResult:
     Args:
         out: a folder; it is made where there is none.
         seed: another seed gives another person, rig and noise.
+        network: weights of an image network, a shipped name or a file: the walk is also rendered
+            to videos, and reconstructed from them. See `film_walk`.
 
     Raises:
         InputError: the folder holds something else where the demo would write.
     """
+    from triangulate.detection import pose_source
+
+    out = Path(out)
+    check_folder(out)
+    if network:
+        pose_source(network).close()  # so that weights that are no good are refused at once
+    result = reconstruct_walk(out, seed)
+    return replace(result, filmed=film_walk(out, seed, network)) if network else result
+
+
+def reconstruct_walk(out: Path, seed: int) -> DemoResult:
+    """The part of `run_demo` that starts from 2D keypoints."""
     from triangulate.pipeline import reconstruct_files
 
     began = time.perf_counter()
-    out = Path(out)
-    recording = out / RECORDING
-    check_folder(out)
+    recording = out / WALK
     motion, keypoints, truth = write_recording(out, seed)
     results = recording / "out"
     poses = reconstruct_files(
@@ -117,9 +126,7 @@ def run_demo(out: str | Path = "demo", seed: int = 0) -> DemoResult:
     swapped, undone = truth.swapped.any((2, 3)), poses.sides_swapped[:, 0]  # (T, V)
     known_mm = error_mm[np.isfinite(error_mm)]
     used_px = poses.reprojection_px[poses.views_used & np.isfinite(poses.reprojection_px)]
-    median, p95, largest = (
-        np.quantile(known_mm, [0.5, 0.95, 1]) if known_mm.size else [math.nan] * 3
-    )
+    median, p95, largest = error_quantiles_mm(error_mm)
     return DemoResult(
         out=out,
         results=results,
@@ -134,26 +141,17 @@ def run_demo(out: str | Path = "demo", seed: int = 0) -> DemoResult:
         swaps_undone=int((swapped & undone).sum()),
         swaps_imagined=int((undone & ~swapped).sum()),
         reprojection_px=float(np.quantile(used_px, 0.5)) if used_px.size else math.nan,
-        median_mm=float(median),
-        p95_mm=float(p95),
-        max_mm=float(largest),
+        median_mm=median,
+        p95_mm=p95,
+        max_mm=largest,
         far_off=int((known_mm > FAR_MM).sum()),
-        missing=_missing(poses),
+        missing=missing_points(poses),
         seconds=time.perf_counter() - began,
     )
 
 
-def _missing(poses: Poses3D) -> dict[str, int]:
-    """How many points have no position, by reason."""
-    counts = {reason.name: int((poses.reason == reason).sum()) for reason in Reason}
-    return {name: count for name, count in counts.items() if count and name != Reason.ok.name}
-
-
 def demo_table(result: DemoResult) -> list[tuple[str, str]]:
     """What the command prints: labels and values."""
-    missing = sum(result.missing.values())
-    reasons = ", ".join(f"{name} {count}" for name, count in result.missing.items())
-    share = f"{100 * missing / max(result.num_points, 1):.1f} %"
     return [
         ("recording", f"{result.num_frames} frames, {result.num_cameras} cameras"),
         (
@@ -172,7 +170,7 @@ def demo_table(result: DemoResult) -> list[tuple[str, str]]:
             "error against the truth, largest",
             f"{result.max_mm:.1f} mm ({result.far_off} points beyond {FAR_MM} mm)",
         ),
-        ("points without a position", f"{share} ({reasons})" if missing else share),
+        ("points without a position", missing_text(result.missing, result.num_points)),
         ("time", f"{result.seconds:.1f} s"),
         ("results", str(result.results)),
         ("picture", str(result.picture)),
@@ -181,15 +179,13 @@ def demo_table(result: DemoResult) -> list[tuple[str, str]]:
 
 def write_recording(out: Path, seed: int) -> tuple[Motion, Keypoints2D, ObservationTruth]:
     """Make up a person, a rig and a detector, and write what a user would have of them."""
-    generator = seeded(seed)
-    rig = ring_rig(generator, NUM_CAMERAS, radius_m=3.6)
-    motion = walk(generator, NUM_FRAMES, FPS, half_length_m=1.5)
+    generator, rig, motion = make_scene(seed)
     keypoints, truth = observe(
         motion.positions_m, rig, motion.skeleton, generator, NOISE, motion.fps
     )
     rig.save(out / "rig.yaml")
-    write_truth(motion, truth, out / RECORDING / "truth.npz")
-    write_openpose(keypoints, out / RECORDING / "pose2d")
+    write_truth(motion, truth, out / WALK / "truth.npz")
+    write_openpose(keypoints, out / WALK / "pose2d")
     return motion, keypoints, truth
 
 
@@ -225,41 +221,3 @@ def write_openpose(keypoints: Keypoints2D, folder: Path) -> None:
             ]
             text = json.dumps({"version": 1.3, "people": people}, separators=(",", ":"))
             write_text(folder / camera / f"{camera}_{number:012d}_keypoints.json", text)
-
-
-def check_folder(out: Path) -> None:
-    """Refuse a folder in which the demo would overwrite, or mix with, what it did not make."""
-    rig = out / "rig.yaml"
-    if rig.exists() and not _is_made_up(rig):
-        raise InputError(f"{rig}: is not the demo's own; choose another folder with --out")
-    recording = out / RECORDING
-    if recording.is_dir() and any(recording.iterdir()) and not rig.exists():
-        raise InputError(f"{recording}: is not the demo's own; choose another folder with --out")
-    ours = re.compile(r"(cam\d+)_(\d{12})_keypoints\.json")
-    for path in sorted((recording / "pose2d").glob("*/*.json")):
-        match = ours.fullmatch(path.name)
-        if not match or match[1] != path.parent.name or int(match[2]) >= NUM_FRAMES:
-            raise InputError(
-                f"{path}: is not the demo's own, but would be read with it; take it away, or "
-                "choose another folder with --out"
-            )
-
-
-def _is_made_up(rig: Path) -> bool:
-    try:
-        return MADE_UP in Rig.load(rig).notes
-    except InputError:
-        return False
-
-
-def telling_frame(poses: Poses3D, error_mm: np.ndarray) -> int:
-    """The frame to show: all joints found, and much to be put right.
-
-    Args:
-        poses: T frames of one person.
-        error_mm: (T, J), NaN where there is no position.
-    """
-    good = np.sum(error_mm < _FAIR_MM, axis=1)
-    mended = np.sum(np.isfinite(poses.reprojection_px) & ~poses.views_used, axis=(1, 2, 3))
-    mended += 10 * np.sum(poses.sides_swapped, axis=(1, 2))
-    return int(np.lexsort((mended, good))[-1])
