@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,13 +39,21 @@ from triangulate.rig import Rig
 from triangulate.rig_formats import load_rig
 from triangulate.skeleton import Skeleton
 from triangulate.sync.keypoints import at_frame_times, pair_keypoints
-from triangulate.triangulation import Method, triangulate_keypoints
+from triangulate.triangulation import (
+    LEARNED,
+    Method,
+    load_view_weights,
+    triangulate_keypoints,
+)
+
+if TYPE_CHECKING:
+    from triangulate.models.view_weights import ViewWeights
 
 
 def reconstruct_recording(
     source: Source,
     rig: Rig | str | Path,
-    detector: str = "blazepose",
+    detector: str | Path = "blazepose",
     out: str | Path | None = None,
     *,
     settings: ReconstructConfig | None = None,
@@ -58,7 +66,8 @@ def reconstruct_recording(
     Args:
         source: a folder of videos, paths, camera name -> path, or an open `Recording`.
         rig: the calibrated cameras, or their file.
-        detector: what finds the joints in the images.
+        detector: what finds the joints in the images: "blazepose", or the weights of an image
+            network, a shipped name or a file.
         out: folder for poses.npz, poses.csv, poses.trc and run.yaml; nothing is written without.
         settings: everything else that can be chosen; its `detector` gives way to the argument.
         bind: file name or stem -> camera name, for videos that are not named after cameras.
@@ -68,7 +77,8 @@ def reconstruct_recording(
     Returns:
         The poses, P = 1.
     """
-    chosen = (settings or ReconstructConfig()).model_copy(update={"detector": detector})
+    chosen = (settings or ReconstructConfig()).model_copy(update={"detector": str(detector)})
+    _way_of(chosen.method, chosen.weights)
     if out is not None:
         check_writable(out)
     timings_s: dict[str, float] = {}
@@ -78,7 +88,11 @@ def reconstruct_recording(
         keypoints = detect_recording(recording, chosen.detector, cache=cache, progress=progress)
     with _timed(timings_s, "triangulate"):
         poses = reconstruct_keypoints(
-            keypoints, recording.rig, chosen.method, min_confidence=chosen.min_confidence
+            keypoints,
+            recording.rig,
+            chosen.method,
+            min_confidence=chosen.min_confidence,
+            weights=chosen.weights,
         )
     if out is not None:
         notes = [*recording.rig.notes, *recording.notes]
@@ -128,9 +142,9 @@ def reconstruct_files(
         path: keypoints in any known format (see `load_keypoints_from`).
         rig: the calibrated cameras, or their file.
         out: as in `reconstruct_recording`.
-        settings: `method`, `cameras`, `frames`, `every`, `on_size_mismatch`, `min_confidence` and
-            `sync` count here; frames go by the numbers that the keypoints say, and offsets are
-            those of the file named in `sync` alone.
+        settings: `method`, `weights`, `cameras`, `frames`, `every`, `on_size_mismatch`,
+            `min_confidence` and `sync` count here; frames go by the numbers that the keypoints say,
+            and offsets are those of the file named in `sync` alone.
         bind: folder or file name -> camera name, where names alone do not tell.
         skeleton: the joint set, where the files do not tell.
         fps: frames a second, where the files do not tell.
@@ -139,6 +153,7 @@ def reconstruct_files(
         The poses, P = 1.
     """
     chosen = settings or ReconstructConfig()
+    _way_of(chosen.method, chosen.weights)
     if out is not None:
         check_writable(out)
     timings_s: dict[str, float] = {}
@@ -146,7 +161,11 @@ def reconstruct_files(
         keypoints, loaded, notes = read_keypoints(path, rig, chosen, bind, skeleton, fps)
     with _timed(timings_s, "triangulate"):
         poses = reconstruct_keypoints(
-            keypoints, loaded, chosen.method, min_confidence=chosen.min_confidence
+            keypoints,
+            loaded,
+            chosen.method,
+            min_confidence=chosen.min_confidence,
+            weights=chosen.weights,
         )
     if out is not None:
         used = {"keypoints": _as_text(path), **chosen.model_dump(exclude={"detector", "match"})}
@@ -183,6 +202,7 @@ def reconstruct_keypoints(
     method: Method = "robust",
     *,
     min_confidence: float = MIN_CONFIDENCE,
+    weights: str | Path | None = None,
 ) -> Poses3D:
     """Reconstruct one person from 2D keypoints.
 
@@ -192,8 +212,11 @@ def reconstruct_keypoints(
         rig: at least two cameras.
         method: see `triangulate.triangulation.triangulate_keypoints`.
         min_confidence: observations below it are not used.
+        weights: of the method "learned", which they imply: a file, or "learned" for the shipped
+            ones.
     """
     _check_rig(rig)
+    method, network = _way_of(method, weights)
     rig, _ = fit_rig_to_keypoints(rig, keypoints)
     seen = keypoints.select_cameras(rig.names)
     if not (seen.confidence > 0).any():
@@ -209,6 +232,7 @@ def reconstruct_keypoints(
         method,
         min_confidence,
         person.skeleton.flip_permutation(),
+        network,
     )
     return Poses3D(
         positions_m=result.positions_m[:, None],
@@ -242,7 +266,8 @@ def reconstruct(
             point is not used.
         rig: the V cameras.
         method: "robust" weighs each view by how probably it shows the point, with a noise model
-            learned from the data; "dlt" is the linear method with the confidences as weights.
+            learned from the data; "dlt" is the linear method with the confidences as weights;
+            "learned" asks the shipped network.
         refine: None; smoothing over time and bones has no method yet.
         skeleton: the J joints; without one they are called joint_0, joint_1, ...
         fps: frames a second.
@@ -269,6 +294,19 @@ def reconstruct(
     known = np.nan_to_num(confidence)
     keypoints = Keypoints2D(points_px[:, :, None], known[:, :, None], rig.names, joints, fps)
     return reconstruct_keypoints(keypoints, rig, method)
+
+
+def _way_of(method: Method, weights: str | Path | None) -> tuple[Method, ViewWeights | None]:
+    """The method that the settings amount to, and its network.
+
+    Raises:
+        InputError: they contradict each other, or the weights cannot be used.
+    """
+    if weights is None and method != "learned":
+        return method, None
+    if method == "dlt":
+        raise InputError(f"weights {weights} are of the method learned: leave out the method dlt")
+    return "learned", load_view_weights(weights or LEARNED)
 
 
 def _as_text(path: str | Path | Mapping[str, str | Path]) -> str | dict[str, str]:
