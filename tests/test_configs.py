@@ -24,6 +24,7 @@ MODELS: dict[str, type[Config]] = {
     "human36m_algebraic.yaml": TrainConfig,
     "human36m_volumetric.yaml": TrainConfig,
     "synthetic_algebraic.yaml": TrainConfig,
+    "synthetic_heatmaps.yaml": TrainConfig,
     "synthetic_volumetric.yaml": TrainConfig,
     "view_weights.yaml": TrainConfig,
 }
