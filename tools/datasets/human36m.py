@@ -198,7 +198,7 @@ def prepare(download: Path, out: Path, every: int, *, distorted: bool) -> Iterat
             table["subject_idx"], table["action_idx"] = number, scenes.index(scene)
             for view, camera in enumerate(metadata.cameras):
                 record = None if distorted else cameras[number, view]
-                place = out / subject / scene / _folder(distorted) / camera
+                place = out / subject / scene / _folder(distorted=distorted) / camera
                 frames = table["frame_idx"].tolist()
                 boxes, note = _view(download / subject, f"{name}.{camera}", place, frames, record)
                 table["bbox_by_camera_tlbr"][:, view] = boxes
@@ -230,7 +230,7 @@ def _table(poses: np.ndarray, every: int, num_cameras: int) -> np.ndarray:
     return table
 
 
-def _folder(distorted: bool) -> str:
+def _folder(*, distorted: bool) -> str:
     return "imageSequence" if distorted else "imageSequence-undistorted"
 
 

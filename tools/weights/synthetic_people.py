@@ -40,6 +40,7 @@ TITLES = {
 def pack(run: Path, out: Path, data: Path, samples: int) -> None:
     """Measure what a run wrote, and write it as shipped weights."""
     source = run / "last.safetensors"
+    command = f"triangulate train ({how_trained(source)})"
     reports = {scene: _measured(scene, source, data, samples) for scene in SCENES}
     header = read_header(source)
     card = Card(
@@ -47,7 +48,7 @@ def pack(run: Path, out: Path, data: Path, samples: int) -> None:
         data="people rendered on the fly (triangulate.synthetic), posed by 13 clips of the "
         "DeepMimic project's motion capture, by random joint angles and by made-up walks; cameras, "
         "lenses, clothes, light, background and occluders at random",
-        command=how_trained(run),
+        command=command,
         metrics={scene: _figures(report) for scene, report in reports.items()},
         limits=header.card.limits,
     )
@@ -59,19 +60,17 @@ def pack(run: Path, out: Path, data: Path, samples: int) -> None:
     print(f"{target}: {json.dumps(card.metrics)}")
 
 
-def how_trained(run: Path) -> str:
-    """The commands, first run first, with what each run's settings were."""
-    settings: Mapping[str, Any] = read_header(run / "last.safetensors").card.metrics["settings"]
+def how_trained(weights: Path) -> str:
+    """How many steps were taken with what, those of the weights it started from first."""
+    metrics = read_header(weights).card.metrics
+    settings: Mapping[str, Any] = metrics["settings"]
     optimizer, loading = settings["optimizer"], settings["loading"]
     said = (
-        f"triangulate train ({run.name}: {settings['steps']} steps of {loading['batch_size']} "
-        f"moments, each used {loading['replay']} times, lr {optimizer['lr']:g})"
+        f"{metrics['steps']} steps of {loading['batch_size']} moments, each moment used "
+        f"{loading['replay']} times, lr {optimizer['lr']:g}"
     )
     start = settings["start"]
-    if start is None:
-        return said
-    before = Path(start).parent
-    return f"{how_trained(before)}; from there {said}" if before.is_dir() else said
+    return said if start is None else f"{how_trained(Path(start))}; from there {said}"
 
 
 def text_of(

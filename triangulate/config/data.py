@@ -5,14 +5,33 @@ Paths are taken from the folder given with --data; else $TRIANGULATE_DATA; else 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from triangulate.config.parsing import Config
 
-Range = Annotated[list[float], Field(min_length=2, max_length=2)]
-PixelSize = Annotated[list[int], Field(min_length=2, max_length=2)]
+
+def _rising(pair: list[Any]) -> list[Any]:
+    if pair[0] > pair[1]:
+        raise ValueError(f"must be the least and the greatest, in this order, got {pair}")
+    return pair
+
+
+def _some_views(views: int | list[int]) -> int | list[int]:
+    pair = [views, views] if isinstance(views, int) else views
+    if len(pair) != 2 or not 2 <= pair[0] <= pair[1]:
+        raise ValueError(f"must be 2 or more, or the least and the most, got {views}")
+    return views
+
+
+Range = Annotated[
+    list[Annotated[float, Field(gt=0.0)]],
+    Field(min_length=2, max_length=2),
+    AfterValidator(_rising),
+]
+Views = Annotated[int | list[int], AfterValidator(_some_views)]
+PixelSize = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=2)]
 
 
 class PoseMix(Config):
@@ -26,6 +45,12 @@ class PoseMix(Config):
 
     walk: float = Field(default=0.15, ge=0.0)
     """A made-up walk."""
+
+    @model_validator(mode="after")
+    def _has_any(self) -> Self:
+        if not self.mocap + self.angles + self.walk > 0:
+            raise ValueError("must give mocap, angles or walk a share")
+        return self
 
 
 class SyntheticConfig(Config):
@@ -43,7 +68,7 @@ class SyntheticConfig(Config):
     motions: list[str] | None = None
     """Files of motion capture, or folders of them; None: none, and their share is walks."""
 
-    views: int | Annotated[list[int], Field(min_length=2, max_length=2)] = 4
+    views: Views = 4
     """How many cameras, or the least and the most."""
 
     size: PixelSize = Field(default=[128, 128])
@@ -83,7 +108,11 @@ class DetectionsConfig(Config):
     motions: list[str] = Field(default=[])
     """Files of motion capture, or folders of them, beside people who walk about."""
 
-    views: list[Annotated[int, Field(ge=2)]] = Field(default=[3, 6], min_length=2, max_length=2)
+    views: Annotated[
+        list[Annotated[int, Field(ge=2)]],
+        Field(min_length=2, max_length=2),
+        AfterValidator(_rising),
+    ] = Field(default=[3, 6])
     """Least and most cameras."""
 
 

@@ -16,6 +16,12 @@ class EvaluateConfig(Config):
     data: DataConfig
     """Moments that were not trained on."""
 
+    centre_from: str | None = None
+    """Weights that say where a volumetric network's cube stands: a file, or a name.
+
+    None: its own heatmaps do. Published volumetric weights need those of an algebraic network.
+    """
+
     samples: int = Field(default=1000, ge=1)
     """How many of them, from the first."""
 

@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 
 from triangulate.config.parsing import Config
 
+_CONTEXT_HEADS = 6  # of `triangulate.models.context.ContextBlock`
+
 
 class ResNetConfig(Config):
     """The published backbone; images with sides that are multiples of 32."""
@@ -36,6 +38,15 @@ class UNetConfig(Config):
 
     context_blocks: int = Field(default=2, ge=0)
     """Blocks of attention at the bottom, through which left is told from right."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.context_blocks and self.channels[-1] % _CONTEXT_HEADS:
+            raise ValueError(
+                f"needs a multiple of {_CONTEXT_HEADS} as its last number of channels, for "
+                f"context_blocks, got {self.channels[-1]}"
+            )
+        return self
 
 
 BackboneConfig = Annotated[ResNetConfig | UNetConfig, Field(discriminator="kind")]
@@ -138,6 +149,9 @@ class VolumetricConfig(_FromImages):
 
     centre_joints: list[Annotated[int, Field(ge=0)]] | None = Field(default=None, min_length=1)
     """Whose mean is the cube's centre, as numbers; None: the median of all joints."""
+
+    finds_centre: bool = True
+    """Whether its own heatmaps show where the body is; published weights' do not."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

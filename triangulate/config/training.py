@@ -234,6 +234,8 @@ class TrainConfig(Config):
                 "a model of kind heatmap_volume has no images to learn from: train a volumetric "
                 "one with aggregation: logsum"
             )
+        if self.model.kind == "volumetric" and not self.model.finds_centre:
+            raise ValueError("model.finds_centre: is true of what is trained here")
         if self.model.kind == "ransac" and self.loss.heatmap == 0:
             raise ValueError("a model of kind ransac learns nothing but its heatmaps: loss.heatmap")
         if self.loss.volume > 0 and self.model.kind != "volumetric":

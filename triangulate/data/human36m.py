@@ -100,7 +100,7 @@ class Human36M:
         content = _read_labels(Path(labels))
         try:
             names = _chosen("camera", cameras, content["camera_names"])
-            rows = _chosen_rows(content, subjects, drop_damaged)[::every]
+            rows = _chosen_rows(content, subjects, drop_damaged=drop_damaged)[::every]
             rigs = {s: human36m.read(content, s).rig(names, None, {}) for s in subjects}
         except InputError as error:
             raise InputError(f"{labels}: {error}") from None
@@ -234,7 +234,7 @@ def _chosen(what: str, wanted: Sequence[str] | None, there: Sequence[Any]) -> li
 
 
 def _chosen_rows(
-    content: Mapping[str, Any], subjects: Sequence[str], drop_damaged: bool
+    content: Mapping[str, Any], subjects: Sequence[str], *, drop_damaged: bool
 ) -> np.ndarray:
     table = content["table"]
     _chosen("subject", subjects, content["subject_names"])

@@ -63,9 +63,18 @@ class Remembered(nn.Module):
 
 
 def estimators(
-    network: nn.Module, others: Sequence[str], passing: Passing
+    network: nn.Module,
+    others: Sequence[str],
+    passing: Passing,
+    centre_from: nn.Module | None = None,
 ) -> dict[str, Callable[[Sample], Prediction]]:
     """The network, and others on its backbone's heatmaps, by name.
+
+    Args:
+        network: in use.
+        others: names among `OTHERS`.
+        passing: how batches go through them.
+        centre_from: a network that says where a volumetric one's cube stands; None: itself.
 
     Raises:
         UsageError: a name is not among `OTHERS`, or the network has no backbone of its own.
@@ -76,6 +85,8 @@ def estimators(
         raise UsageError("--against needs a network that begins with images")
     network = passing.prepared(network).eval()
     found: dict[str, nn.Module] = {NETWORK: network}
+    if centre_from is not None:
+        found[NETWORK] = _Centred(network, passing.prepared(centre_from).eval())
     if isinstance(backbone, nn.Module):
         remembered = Remembered(backbone)
         network.backbone = remembered
@@ -108,6 +119,19 @@ def _other(name: str, backbone: Remembered, settings: Mapping[str, Any]) -> nn.M
             return RansacTriangulator(backbone, **settings)
         case _:
             return _InCube(plain())
+
+
+class _Centred(nn.Module):
+    """A volumetric network whose cube stands where another network finds the body."""
+
+    def __init__(self, network: nn.Module, centre_from: nn.Module) -> None:
+        super().__init__()
+        self.network: Any = network
+        self.centre_from = centre_from
+        self.channel_order = getattr(network, "channel_order", "rgb")
+
+    def forward(self, images: Tensor, cameras: Any, views: Tensor) -> Prediction:
+        return self.network.predict(images, cameras, centre_from=self.centre_from, views=views)
 
 
 class _InCube(nn.Module):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from torch import nn
 
 from triangulate.data.sample import Sample
 from triangulate.errors import InputError
+from triangulate.models.backbone import PoseResNet, PoseUNet, check_image_size
 from triangulate.models.images import ChannelOrder, normalise_images
 from triangulate.models.prediction import Prediction
 
@@ -58,6 +59,21 @@ class Passing:
         enabled = self.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=enabled):
             return model(images, sample.cameras, sample.views, **(options or {}))
+
+
+def check_size(model: nn.Module, size: Sequence[int], setting: str) -> None:
+    """Refuse crops of a (width, height) that a model cannot take.
+
+    Raises:
+        InputError: names the setting that says so.
+    """
+    backbone = getattr(model, "backbone", None)
+    if not isinstance(backbone, PoseResNet | PoseUNet):
+        return
+    try:
+        check_image_size(backbone, (size[0], size[1]))
+    except ValueError as error:
+        raise InputError(f"{setting}: {error}") from None
 
 
 def choose_device(name: Literal["auto", "cpu", "cuda"]) -> torch.device:

@@ -7,13 +7,21 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torch import nn
+
+from triangulate.config.models import (
+    AlgebraicConfig,
+    HeatmapVolumeConfig,
+    RansacConfig,
+    ViewWeightsConfig,
+)
 from triangulate.data.build import build_dataset
 from triangulate.data.sample import PoseDataset
 from triangulate.errors import InputError
 from triangulate.evaluation.estimators import NETWORK, check_names, estimators
 from triangulate.evaluation.figures import Figures, absolute_mm, figures_of, gain_mm
 from triangulate.evaluation.measuring import Measured, batches, measure
-from triangulate.evaluation.passing import Passing, choose_device
+from triangulate.evaluation.passing import Passing, check_size, choose_device
 from triangulate.metrics import Interval
 from triangulate.models.weights import load, read_header
 
@@ -68,8 +76,10 @@ def evaluate(
     network = load(weights)
     dataset = build_dataset(config.data, data_root)
     _check_weights(weights, dataset)
+    _check_root(config, dataset)
+    check_size(network, config.data.size, "data.size")
     count = min(config.samples, len(dataset))
-    ways = estimators(network, against, passing)
+    ways = estimators(network, against, passing, _source(config, weights))
     found = measure(
         ways,
         batches(dataset, count, config.batch_size, passing.device),
@@ -78,6 +88,31 @@ def evaluate(
         None if report is None else lambda done: report(done, count),
     )
     return _report(found, dataset, config, list(ways))
+
+
+def _source(config: EvaluateConfig, weights: str | Path) -> nn.Module | None:
+    """The network that says where the cube stands, where one is named."""
+    settings = read_header(weights).settings
+    if config.centre_from is None:
+        if settings.kind == "volumetric" and not settings.finds_centre:
+            raise InputError(
+                f"{weights}: its own heatmaps do not show where the body is: name the weights of "
+                "an algebraic network that does, as centre_from in the settings"
+            )
+        return None
+    source = read_header(config.centre_from).settings
+    if settings.kind != "volumetric" or not isinstance(source, AlgebraicConfig | RansacConfig):
+        raise InputError(
+            f"centre_from: is for a volumetric network, and names an algebraic one; got "
+            f"{settings.kind} and {source.kind}"
+        )
+    if (source.sampling, source.joints) != (settings.sampling, settings.joints):
+        raise InputError(
+            f"centre_from: {config.centre_from}: takes other images or finds other joints than "
+            f"{weights}"
+        )
+    check_size(network := load(config.centre_from), config.data.size, "data.size")
+    return network
 
 
 def _report(
@@ -103,14 +138,30 @@ def _report(
 def _check_weights(weights: str | Path, dataset: PoseDataset) -> None:
     """Refuse networks that do not take images, and joints other than the data set's."""
     header = read_header(weights)
-    if header.settings.kind in ("view_weights", "heatmap_volume"):
+    settings = header.settings
+    if isinstance(settings, ViewWeightsConfig | HeatmapVolumeConfig):
         raise InputError(
-            f"{weights}: a network of kind {header.settings.kind} does not begin with images; it "
+            f"{weights}: a network of kind {settings.kind} does not begin with images; it "
             "is measured with a detector, by triangulate reconstruct"
         )
-    skeleton = header.skeleton
+    joints, skeleton = settings.joints, header.skeleton
+    if joints != len(dataset.skeleton.joint_names):
+        raise InputError(
+            f"{weights}: finds {joints} joints, and the data set has "
+            f"{len(dataset.skeleton.joint_names)} ({dataset.skeleton.name or 'of its own'})"
+        )
     if skeleton is not None and skeleton.joint_names != dataset.skeleton.joint_names:
         raise InputError(
             f"{weights}: finds the joints of {skeleton.name or 'a skeleton of its own'}, and the "
             f"data set has those of {dataset.skeleton.name or 'another'}"
+        )
+
+
+def _check_root(config: EvaluateConfig, dataset: PoseDataset) -> None:
+    """Refuse a root joint that the data set lacks, before the work rather than after it."""
+    names = dataset.skeleton.joint_names
+    if config.root is not None and config.root not in names:
+        raise InputError(
+            f"root: the data set has no joint {config.root!r}: set it to null, or to one of "
+            f"{', '.join(names)}"
         )

@@ -112,7 +112,8 @@ class Sampler:
         near = (points_world - self.origin_world[:, None].to(points_world)).to(self.table.dtype)
         motion = self.cameras.cam_from_world
         rows = motion.rotation.transpose(1, 2).flatten(1, 2)  # (B, 3 V, 3): first those of x
-        cam = (rows @ near.mT.contiguous()).unflatten(1, (3, -1))  # (B, 3, V, n)
+        with torch.autocast(near.device.type, enabled=False):  # half precision misses cells
+            cam = (rows @ near.mT.contiguous()).unflatten(1, (3, -1))  # (B, 3, V, n)
         x, y, z = (cam + motion.translation.mT[..., None]).unbind(1)
         seen = z > torch.finfo(z.dtype).eps
         if self.reach is not None:

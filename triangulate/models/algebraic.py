@@ -13,7 +13,7 @@ from triangulate.geometry.dlt import triangulate_dlt
 from triangulate.geometry.heatmap import Normalise, normalise_maps, soft_argmax_2d
 from triangulate.geometry.sampling import Sampling
 from triangulate.models.images import ChannelOrder
-from triangulate.models.map_statistics import variance_cells2
+from triangulate.models.map_statistics import FLOOR_CELLS2, variance_cells2
 from triangulate.models.prediction import Prediction
 from triangulate.models.uncertainty import triangulation_covariance
 from triangulate.models.views import (
@@ -28,9 +28,6 @@ from triangulate.models.views import (
 )
 
 FixedWeights = Literal["equal", "variance"]
-
-_FLOOR_CELLS2 = 0.125
-"""Added to a heatmap's variance: 2 px^2 of a crop of 128 pixels, of which a cell is 4."""
 
 _PUBLISHED_FLOOR = 1e-5
 
@@ -111,7 +108,7 @@ class AlgebraicTriangulator(nn.Module):
             of_images = cameras_of(cameras, views)
             of_maps = map_cameras(of_images, size_of(images), size_of(maps.heatmaps), self.sampling)
             points, mass = self.locate(maps.heatmaps)
-            variance = variance_cells2(mass, points) + _FLOOR_CELLS2
+            variance = variance_cells2(mass, points) + FLOOR_CELLS2
             seen = views[..., None] & (mass.sum((-2, -1)) > 0)
             confidence = self._confidence(maps.confidence, variance, seen)
             solved = solve_views(
@@ -154,7 +151,7 @@ class AlgebraicTriangulator(nn.Module):
         if self.learned_confidences and learned is not None:
             confidence = learned.float()
         elif self.fixed_weights == "variance":
-            confidence = _FLOOR_CELLS2 / variance
+            confidence = FLOOR_CELLS2 / variance
         else:
             confidence = torch.ones_like(variance)
         confidence = torch.where(seen, confidence, 0.0)
@@ -176,7 +173,7 @@ class AlgebraicTriangulator(nn.Module):
         relative = confidence / torch.where(best > 0, best, 1.0)
         there = (confidence > 0).to(variance.dtype)
         typical = (variance * there).sum(1, keepdim=True) / there.sum(1, keepdim=True).clamp_min(1)
-        return typical.clamp_min(_FLOOR_CELLS2) / relative.clamp_min(1e-6).square()
+        return typical.clamp_min(FLOOR_CELLS2) / relative.clamp_min(1e-6).square()
 
 
 def solve_views(

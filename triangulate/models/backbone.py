@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from triangulate.geometry.heatmap import soft_argmax_2d
 from triangulate.models.confidence_heads import (
+    HEAD_CELLS,
     ChannelConfidence,
     ConfidenceHead,
     JointConfidence,
@@ -56,6 +57,11 @@ class PoseResNet(nn.Module):
 
     stride = 32
     feature_channels = 256
+
+    @property
+    def least_side(self) -> int:
+        """Of images, pixels."""
+        return self.stride if self.num_confidences is None else HEAD_CELLS * self.stride
 
     def __init__(
         self,
@@ -102,7 +108,7 @@ class PoseResNet(nn.Module):
 
     def forward(self, images: Tensor) -> Maps:
         """(N, 3, H, W) normalised; H and W multiples of 32."""
-        _check_images(images, self.stride)
+        _check_images(images, self)
         stem = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         bottom = self.layer4(self.layer3(self.layer2(self.layer1(stem))))
         features = self.deconv_layers(bottom)
@@ -123,7 +129,7 @@ class PoseResNet(nn.Module):
 class PoseUNet(nn.Module):
     """A small encoder and decoder: (N, 3, H, W) images to maps of H / 4 x W / 4."""
 
-    stride = 16
+    stride = least_side = 16
 
     def __init__(
         self,
@@ -174,7 +180,7 @@ class PoseUNet(nn.Module):
 
     def forward(self, images: Tensor) -> Maps:
         """(N, 3, H, W) normalised; H and W multiples of 16."""
-        _check_images(images, self.stride)
+        _check_images(images, self)
         fine = self.stage1(self.stem(images))
         middle = self.stage2(fine)
         bottom = self.context(self.stage3(middle))
@@ -224,11 +230,20 @@ def _initialise(network: nn.Module) -> None:
         nn.init.normal_(final.weight, std=0.001)
 
 
-def _check_images(images: Tensor, stride: int) -> None:
+def check_image_size(backbone: PoseResNet | PoseUNet, size: tuple[int, int]) -> None:
+    """Refuse images of a (width, height) that a backbone cannot take.
+
+    Raises:
+        ValueError: what it takes.
+    """
+    if any(side % backbone.stride or side < backbone.least_side for side in size):
+        raise ValueError(
+            f"the images' sides must be multiples of {backbone.stride} pixels, at least "
+            f"{backbone.least_side}, got {size[0]} x {size[1]}"
+        )
+
+
+def _check_images(images: Tensor, backbone: PoseResNet | PoseUNet) -> None:
     if images.ndim != 4 or images.shape[1] != 3:
         raise ValueError(f"images must have shape (N, 3, H, W), got {tuple(images.shape)}")
-    height, width = images.shape[-2:]
-    if height % stride or width % stride or not height or not width:
-        raise ValueError(
-            f"the images' sides must be multiples of {stride} pixels, got {width} x {height}"
-        )
+    check_image_size(backbone, (images.shape[-1], images.shape[-2]))

@@ -134,6 +134,7 @@ def _volumetric(config: VolumetricConfig) -> nn.Module:
         volume_multiplier=config.volume_multiplier,
         heatmap_multiplier=config.heatmap_multiplier,
         centre_joints=config.centre_joints,
+        finds_centre=config.finds_centre,
         sampling=config.sampling,
     )
 

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from triangulate.models.map_statistics import NUM_STATISTICS
 from triangulate.models.residual import conv_bn_relu
 
+HEAD_CELLS = 4
+"""The least side of the features that a `ConfidenceHead` halves twice."""
+
 
 class ConfidenceHead(nn.Module):
     """How far a view is believed, from the deepest features (Iskakov et al. 2019, section 3.1)."""
@@ -36,7 +39,7 @@ class ConfidenceHead(nn.Module):
 
     def forward(self, bottom: Tensor) -> Tensor:
         """(N, C, h, w) -> (N, n)."""
-        if min(bottom.shape[-2:]) < 4:
+        if min(bottom.shape[-2:]) < HEAD_CELLS:
             raise ValueError(
                 "the confidence head needs images of at least 128 x 128 pixels, got features of "
                 f"{bottom.shape[-1]} x {bottom.shape[-2]} cells of 32 pixels"

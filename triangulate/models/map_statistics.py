@@ -9,6 +9,9 @@ from torch import Tensor
 
 NUM_STATISTICS = 4
 
+FLOOR_CELLS2 = 0.125
+"""Added to a heatmap's variance: 2 px^2 of a crop of 128 pixels, of which a cell is 4."""
+
 
 def variance_cells2(mass: Tensor, points: Tensor) -> Tensor:
     """The mean squared distance of the mass from a point, by coordinate.

@@ -127,6 +127,7 @@ def _read(path: Path) -> Any:
     if not path.is_file():
         problem = "is a folder, not a checkpoint" if path.is_dir() else "there is no such file"
         raise InputError(f"{path}: {problem}")
+    path.open("rb").close()  # what cannot be opened is told as such
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -135,7 +136,7 @@ def _read(path: Path) -> Any:
                 f"{path}: holds more than weights, which is not safe to read"
             ) from error
         raise InputError(f"{path}: no PyTorch checkpoint, or one that is cut short") from error
-    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # torch tells a broken file in many ways, OSError among them
         raise InputError(f"{path}: no PyTorch checkpoint, or one that is cut short") from error
 
 
@@ -225,6 +226,7 @@ def _settings(
         side_m=side_m,
         volume_multiplier=multiplier,
         centre_joints=[_PELVIS] if joints == 17 else None,
+        finds_centre=False,  # the heatmaps' layer was frozen while the backbone learned
         sampling="published",
     )
 

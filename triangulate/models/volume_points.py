@@ -12,10 +12,9 @@ from triangulate.geometry.camera import Camera
 from triangulate.geometry.heatmap import normalise_maps
 from triangulate.geometry.volume import look_up
 from triangulate.models.algebraic import solve_views
-from triangulate.models.map_statistics import variance_cells2
+from triangulate.models.map_statistics import FLOOR_CELLS2, variance_cells2
 from triangulate.models.prediction import Prediction
 
-_FLOOR_CELLS2 = 0.125
 _SAME_PLACE_M = 1e-6
 
 
@@ -34,8 +33,8 @@ def algebraic_points(
     Returns:
         (B, J, 3) float64 points and (B, J) validity.
     """
-    variance = variance_cells2(mass, points_px).double() + _FLOOR_CELLS2
-    confidence = torch.where(seen, _FLOOR_CELLS2 / variance, 0.0)
+    variance = variance_cells2(mass, points_px).double() + FLOOR_CELLS2
+    confidence = torch.where(seen, FLOOR_CELLS2 / variance, 0.0)
     points_world, valid, _ = solve_views(points_px.double(), cameras, confidence, variance)
     return points_world, valid
 

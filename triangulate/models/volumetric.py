@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from triangulate.errors import InputError
 from triangulate.geometry.aggregation import AGGREGATIONS, Aggregation
 from triangulate.geometry.camera import Camera
 from triangulate.geometry.heatmap import soft_argmax_2d
@@ -66,6 +67,7 @@ class VolumetricTriangulator(nn.Module):
         volume_multiplier: float = 1.0,
         heatmap_multiplier: float = 100.0,
         centre_joints: Sequence[int] | None = None,
+        finds_centre: bool = True,
         sampling: Sampling = "exact",
     ) -> None:
         """An estimator around a backbone.
@@ -80,6 +82,8 @@ class VolumetricTriangulator(nn.Module):
             volume_multiplier: sharpens the volume's softmax.
             heatmap_multiplier: sharpens the heatmaps' softmax.
             centre_joints: whose mean is the cube's centre; None: the median of all joints.
+            finds_centre: whether the backbone's heatmaps show where the body is; otherwise the
+                centre has to be given.
             sampling: "published" for the published weights.
         """
         super().__init__()
@@ -93,7 +97,8 @@ class VolumetricTriangulator(nn.Module):
         self.backbone, self.aggregation = backbone, aggregation
         self.size, self.side_m = size, side_m
         self.volume_multiplier, self.heatmap_multiplier = volume_multiplier, heatmap_multiplier
-        self.centre_joints, self.sampling = centre_joints, sampling
+        self.centre_joints, self.finds_centre = centre_joints, finds_centre
+        self.sampling = sampling
         joints = backbone.num_joints
         if aggregation == "logsum":
             self.heatmap_volume = HeatmapVolume(
@@ -138,7 +143,8 @@ class VolumetricTriangulator(nn.Module):
             images: (B, V, 3, H, W) normalised, see `normalise_images`.
             cameras: (B, V), or (V,) for all moments.
             views: (B, V) bool, False where a view is missing.
-            centre_world: (B, 3) of the cubes; None: found from the backbone's own heatmaps.
+            centre_world: (B, 3) of the cubes; None: found from the backbone's own heatmaps, which
+                published weights cannot.
             rotation: (B, 3, 3) turns the cubes about their centres, as in training.
             keep_maps: whether the prediction has `heatmaps`, `volume` and `grid_world`.
 
@@ -148,6 +154,7 @@ class VolumetricTriangulator(nn.Module):
             stand apart and have the joint before them.
         """
         views = present_views(images, views)
+        self._check_centre(centre_world, len(images))
         maps = maps_of(self.backbone, images, views)
         with torch.autocast(images.device.type, enabled=False):
             of_images = cameras_of(cameras, views)
@@ -203,6 +210,17 @@ class VolumetricTriangulator(nn.Module):
             centre_world = body_centre(found.points_world, found.valid, self.centre_joints)
         with in_use(self):
             return self(images, cameras, views, centre_world=centre_world, keep_maps=keep_maps)
+
+    def _check_centre(self, centre_world: Tensor | None, batch: int) -> None:
+        if centre_world is None and not self.finds_centre:
+            raise InputError(
+                "this volumetric network needs centre_world, or centre_from= an algebraic network: "
+                "its own heatmaps were not trained with the rest"
+            )
+        if centre_world is not None and centre_world.shape != (batch, 3):
+            raise ValueError(
+                f"centre_world must have shape ({batch}, 3), got {tuple(centre_world.shape)}"
+            )
 
     def _volumes(
         self,

@@ -91,7 +91,7 @@ def save(
     """
     if Path(path).suffix != _SUFFIX:
         raise ValueError(f"path must end in {_SUFFIX}, got {path}")
-    tensors = {name: _stored(name, each, half) for name, each in network.state_dict().items()}
+    tensors = {name: _stored(name, each, half=half) for name, each in network.state_dict().items()}
     metadata = {
         "format": _FORMAT,
         "settings": settings_of(network).model_dump_json(),
@@ -214,7 +214,7 @@ def _opened(path: Path) -> Iterator[Any]:
         ) from error
 
 
-def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:
+def _stored(name: str, tensor: Tensor, *, half: bool) -> Tensor:
     if not tensor.is_floating_point():
         return tensor.detach().cpu().contiguous()
     stored = tensor.detach().to("cpu", torch.float16 if half and tensor.ndim > 1 else torch.float32)

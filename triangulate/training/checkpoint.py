@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 import yaml
+from pydantic import ValidationError
 
 from triangulate.config.parsing import Config
 from triangulate.errors import InputError
@@ -73,10 +74,10 @@ class RunFolder:
             old.unlink()
         return path
 
-    def load(self, device: torch.device) -> dict[str, Any] | None:
+    def load(self) -> dict[str, Any] | None:
         """The newest checkpoint; None where the run was stopped before its first."""
         found = sorted(self.checkpoints.glob("step_*.pt"))
-        return read_checkpoint(found[-1], device) if found else None
+        return read_checkpoint(found[-1]) if found else None
 
     def append(self, name: str, line: Mapping[str, Any]) -> None:
         """Add a line to `curve.jsonl` or `validation.jsonl`."""
@@ -103,17 +104,16 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """What `RunFolder.save` wrote.
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What `RunFolder.save` wrote, on the processor.
 
     Raises:
         InputError: the file is cut short, or something else.
     """
+    path.open("rb").close()  # what cannot be opened is told as such
     try:
-        state = torch.load(path, map_location=device, weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # torch tells a broken file in many ways
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch tells a broken file in many ways, OSError among them
         others = sorted(set(path.parent.glob("step_*.pt")) - {path})
         remedy = f"take it away to go on from {others[-1].name}" if others else "start anew"
         raise InputError(f"{path}: is cut short or no checkpoint; {remedy}") from error
@@ -128,7 +128,7 @@ def _check_same(settings: Path, config: Config) -> None:
         raise InputError(
             f"{settings.parent}: holds no run to go on with; leave --resume out to start one"
         )
-    before = _flat(yaml.safe_load(settings.read_text(encoding="utf-8")) or {})
+    before = _flat(_with_defaults(settings, config))
     now = _flat(config.model_dump(mode="json"))
     names = sorted(before.keys() | now.keys())
     different = [
@@ -141,6 +141,18 @@ def _check_same(settings: Path, config: Config) -> None:
             + (f", and {len(different) - 1} more differ" if len(different) > 1 else "")
             + "; go on with its own settings, or start another with --out"
         )
+
+
+def _with_defaults(settings: Path, config: Config) -> dict[str, Any]:
+    """A run's settings, with the defaults of what its version of the program did not know."""
+    try:
+        values = yaml.safe_load(settings.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError:
+        raise InputError(f"{settings}: is damaged; start anew with another --out") from None
+    try:
+        return type(config).model_validate(values).model_dump(mode="json")
+    except ValidationError:
+        return values
 
 
 def _flat(values: Any, prefix: str = "") -> dict[str, Any]:

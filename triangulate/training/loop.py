@@ -210,12 +210,12 @@ class Trainer:
 
     def resume(self) -> None:
         """Go back to where the newest checkpoint was written; to the start, where there is none."""
-        state = self.folder.load(self.device)
+        state = self.folder.load()
         if state is not None:
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             if self.mean is not None:
-                self.mean.values = state["mean"]
+                self.mean.load(state["mean"])
             self.progress = Progress(state["step"], state["loss"], state["best"])
         if self._writes:
             for name in ("curve.jsonl", "validation.jsonl"):

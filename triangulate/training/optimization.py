@@ -26,10 +26,9 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Op
     Frozen parameters no longer ask for gradients. Biases and normalisation are not decayed.
 
     Raises:
-        InputError: a prefix that no parameter has, or nothing is left to train.
+        InputError: see `check_groups`.
     """
-    for prefix in [group.prefix for group in config.groups]:
-        _check_prefix(model, prefix)
+    check_groups(model, config.groups)
     parts: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         group = group_of(name, config.groups)
@@ -39,8 +38,6 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Op
         rate = config.lr if group is None or group.lr is None else group.lr
         decays = config.kind == "adamw" and parameter.ndim > 1
         parts.setdefault((rate, config.weight_decay if decays else 0.0), []).append(parameter)
-    if not parts:
-        raise InputError("optimizer.groups freezes all of the model: leave something to train")
     groups: list[dict[str, Any]] = [
         {"params": members, "lr": rate, "weight_decay": decay, "full_lr": rate}
         for (rate, decay), members in parts.items()
@@ -48,6 +45,19 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Op
     if config.kind == "adam":
         return torch.optim.Adam(groups)
     return torch.optim.AdamW(groups)
+
+
+def check_groups(model: nn.Module, groups: list[GroupConfig]) -> None:
+    """Refuse groups that do not fit a model.
+
+    Raises:
+        InputError: a prefix that no parameter has, or nothing is left to train.
+    """
+    for group in groups:
+        _check_prefix(model, group.prefix)
+    chosen = [group_of(name, groups) for name, _ in model.named_parameters()]
+    if all(group is not None and group.frozen for group in chosen):
+        raise InputError("optimizer.groups freezes all of the model: leave something to train")
 
 
 def group_of(name: str, groups: list[GroupConfig]) -> GroupConfig | None:
@@ -99,6 +109,11 @@ class RunningMean:
         """Start with the model's present values; a decay towards 1 is a longer memory."""
         self.decay = decay
         self.values = {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+    def load(self, values: Mapping[str, Tensor]) -> None:
+        """Go on from values that were kept, on any device."""
+        for name, value in self.values.items():
+            value.copy_(values[name])
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:

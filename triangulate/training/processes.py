@@ -11,11 +11,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed, nn
 
+from triangulate.errors import InputError
 from triangulate.training.stream import Share
+
+_PATIENCE = timedelta(hours=6)  # the others wait while the first process validates
 
 
 @contextmanager
@@ -25,7 +29,10 @@ def process_group(device: torch.device) -> Iterator[Share]:
     if count == 1:
         yield Share()
         return
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    distributed.init_process_group(backend, timeout=_PATIENCE)
     try:
         yield Share(distributed.get_rank(), count)
     finally:
@@ -33,10 +40,20 @@ def process_group(device: torch.device) -> Iterator[Share]:
 
 
 def local_device(device: torch.device) -> torch.device:
-    """With several GPUs, this process's own."""
+    """With several GPUs, this process's own.
+
+    Raises:
+        InputError: there is none left for it.
+    """
     if device.type != "cuda":
         return device
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    number, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if number >= count:
+        raise InputError(
+            f"there are {count} GPUs for process {number} of this machine: start no more with "
+            "--nproc-per-node, or set device to cpu"
+        )
+    return torch.device("cuda", number)
 
 
 def summed(values: Tensor) -> Tensor:

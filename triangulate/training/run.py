@@ -18,6 +18,7 @@ from triangulate.models.weights import Card, save
 from triangulate.skeleton import Skeleton
 from triangulate.training.checkpoint import RunFolder
 from triangulate.training.loop import Progress, Trainer
+from triangulate.training.optimization import check_groups
 from triangulate.training.processes import local_device, process_group, wait_for_all
 from triangulate.training.setup import Setup, pose_setup, weighing_setup
 from triangulate.training.stream import Share
@@ -81,6 +82,7 @@ def train(
                 f"{share.count} processes: make it a multiple"
             )
         setup = _setup(config, share, device, data_root)
+        check_groups(setup.model, config.optimizer.groups)  # before anything is written
         folder = _folder(config, out, share, resume=resume)
         keep = partial(_keep, config, setup.skeleton)
         trainer = Trainer(

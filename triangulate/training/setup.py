@@ -17,7 +17,7 @@ from triangulate.data.build import build_dataset, build_detections
 from triangulate.data.sample import PoseDataset, Sample
 from triangulate.errors import InputError
 from triangulate.evaluation.measuring import batches, measure
-from triangulate.evaluation.passing import Passing
+from triangulate.evaluation.passing import Passing, check_size
 from triangulate.metrics import joint_errors, over_joints
 from triangulate.models.build import build_model
 from triangulate.models.weights import load
@@ -55,6 +55,7 @@ def pose_setup(config: TrainConfig, share: Share, device: torch.device, data_roo
     """For a network that begins with images."""
     dataset = build_dataset(config.data, data_root)
     model = _model(config, dataset.skeleton)
+    _check_sizes(model, config)
     passing = Passing(device, config.precision, config.channels_last)
     if share.count > 1 and device.type == "cuda" and not config.freeze_batch_norm:
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
@@ -105,6 +106,16 @@ def _model(config: TrainConfig, skeleton: Skeleton | None) -> nn.Module:
     return model
 
 
+def _check_sizes(model: nn.Module, config: TrainConfig) -> None:
+    """Refuse crops that the network cannot take."""
+    sets = {"data.size": config.data}
+    if config.validation is not None:
+        sets["validation.data.size"] = config.validation.data
+    for setting, data in sets.items():
+        if data.kind != "detections":
+            check_size(model, data.size, setting)
+
+
 def take_over(model: nn.Module, other: nn.Module, source: str) -> int:
     """Give a model the weights of another that have its names and shapes; how many there are."""
     own, found = model.state_dict(), other.state_dict()
@@ -113,8 +124,11 @@ def take_over(model: nn.Module, other: nn.Module, source: str) -> int:
         for name, value in found.items()
         if name in own and own[name].shape == value.shape
     }
-    if not shared:
-        raise InputError(f"start: {source}: nothing in it fits this model: name other weights")
+    if 2 * len(shared) < min(len(own), len(found)):
+        raise InputError(
+            f"start: {source}: {len(shared) or 'none'} of its {len(found)} weights fit this model, "
+            f"which has {len(own)}: name those of a network with the same backbone"
+        )
     model.load_state_dict(own | shared)
     return len(shared)
 

@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from triangulate.data.sample import PoseDataset, Sample, collate
+from triangulate.errors import InputError
 
 if TYPE_CHECKING:
     from triangulate.config.training import LoadingConfig
@@ -122,15 +123,18 @@ class Stream:
             for chunk in numbers:
                 yield fetch(self.dataset, chunk)
             return
-        loader: DataLoader[Sample] = DataLoader(
-            self.dataset,  # type: ignore[arg-type]
+        loader: DataLoader[Sample | InputError] = DataLoader(
+            _Fetching(self.dataset),  # type: ignore[arg-type]
             batch_sampler=numbers,
             num_workers=self.loading.workers,
             prefetch_factor=_PREFETCH,
-            collate_fn=collate,
+            collate_fn=_as_it_is,
             generator=generator_of(self.seed, 3),  # else it draws from the global one
         )
-        yield from loader
+        for batch in loader:
+            if isinstance(batch, InputError):
+                raise batch
+            yield batch
 
     def _drawn(self, step: int) -> Iterator[Sample]:
         """Batches out of a reservoir that gets a new batch every `replay` steps."""
@@ -165,6 +169,26 @@ class _Numbers:
         while True:
             yield self.stream.numbers(batch)
             batch += 1
+
+
+@dataclass(frozen=True)
+class _Fetching:
+    """Batches of a data set for a loader's processes.
+
+    These would wrap an `InputError` in pages of their own, so it comes back as a value.
+    """
+
+    dataset: PoseDataset
+
+    def __getitems__(self, numbers: Sequence[int]) -> Sample | InputError:
+        try:
+            return fetch(self.dataset, numbers)
+        except InputError as error:
+            return error
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
 
 
 class ReadyBatches:

@@ -104,7 +104,8 @@ class WeighingTask:
 
     def counts(self, batch: Detections) -> Tensor:
         """See `Task`: scenes."""
-        return torch.tensor([float(len(batch.points_world))], dtype=torch.float64)
+        scenes = [float(len(batch.points_world))]
+        return torch.tensor(scenes, dtype=torch.float64, device=self.device)
 
     def loss(
         self, model: nn.Module, part: Detections, options: dict[str, Tensor], counts: Tensor

@@ -48,8 +48,8 @@ def test_what_training_wrote_is_measured_and_packed(tmp_path: Path, shared: Path
     assert header.skeleton.name == "h36m17"
     assert load(packed).num_joints == 17
     assert header.card.command == (
-        "triangulate train (heatmaps: 2 steps of 2 moments, each used 1 times, lr 0.001); from "
-        "there triangulate train (algebraic: 1 steps of 2 moments, each used 1 times, lr 0.001)"
+        "triangulate train (2 steps of 2 moments, each moment used 1 times, lr 0.001; from there "
+        "1 steps of 2 moments, each moment used 1 times, lr 0.001)"
     )
     card = packed.with_suffix(".md").read_text("utf-8")
     for scene in ("clean", "occluded"):

@@ -99,7 +99,7 @@ def test_another_suffix_is_wrong_usage(checkpoint: Path) -> None:
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: Any) -> Path:
     path = tmp_path / "people.safetensors"
-    settings = AlgebraicConfig(backbone=UNetConfig(channels=[8, 8, 8, 8]))
+    settings = AlgebraicConfig(backbone=UNetConfig(channels=[8, 8, 8, 6]))
     card = Card(
         "finds joints", "made-up people", "triangulate train", {"MPJPE mm": 51.5}, "no photos"
     )

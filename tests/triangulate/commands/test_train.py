@@ -101,6 +101,15 @@ def test_what_evaluation_refuses(trained: Path, tmp_path: Path) -> None:
         evaluate(str(config), "--weights", weights, "--against", "best")
     with pytest.raises(InputError, match="no such file"):
         evaluate(str(config), "--weights", str(tmp_path / "absent.safetensors"))
+    write(config, {"data": PEOPLE | {"size": [60, 48]}, "samples": 1})
+    with pytest.raises(InputError, match=r"data\.size: the images' sides must be multiples of 16"):
+        evaluate(str(config), "--weights", weights)
+    write(config, {"data": PEOPLE, "samples": 1, "root": "hips"})
+    with pytest.raises(InputError, match="root: the data set has no joint 'hips'"):
+        evaluate(str(config), "--weights", weights)
+    write(config, {"data": PEOPLE, "samples": 1, "centre_from": weights})
+    with pytest.raises(InputError, match="centre_from: is for a volumetric network"):
+        evaluate(str(config), "--weights", weights)
     write(config, {"data": PEOPLE, "sampels": 1})
     with pytest.raises(InputError, match="did you mean 'samples'"):
         evaluate(str(config), "--weights", weights)
@@ -117,6 +126,25 @@ def test_what_training_refuses(tmp_path: Path) -> None:
     if not torch.cuda.is_available():
         write(config, JOB | {"device": "cuda"})
         with pytest.raises(InputError, match=r"device: cuda cannot be used .*; set it to cpu or"):
+            train(config, "--out", out)
+    refused = {
+        r"data\.views.* must be 2 or more": {"data": PEOPLE | {"views": [5, 3]}},
+        r"data\.size\[0\]": {"data": PEOPLE | {"size": [0, 64]}},
+        r"data\.size: the images' sides must be multiples of 16": {
+            "data": PEOPLE | {"size": [60, 48]}
+        },
+        r"data\.distance_m.* in this order": {"data": PEOPLE | {"distance_m": [6.0, 2.0]}},
+        r"data\.mix.* a share": {
+            "data": PEOPLE | {"mix": {"mocap": 0.0, "angles": 0.0, "walk": 0.0}}
+        },
+        r"no parameter starts with 'bakbone'": {
+            "optimizer": {"groups": [{"prefix": "bakbone", "frozen": True}]}
+        },
+        r"model\.finds_centre": {"model": {"kind": "volumetric", "finds_centre": False}},
+    }
+    for said, changed in refused.items():
+        write(config, JOB | changed)
+        with pytest.raises(InputError, match=said):
             train(config, "--out", out)
     assert not out.exists()
 

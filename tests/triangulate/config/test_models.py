@@ -20,8 +20,8 @@ def load(folder: Path, text: str) -> ModelConfig:
 
 
 def test_the_kind_chooses_the_settings(tmp_path: Path) -> None:
-    text = "model: {kind: algebraic, joints: 5, backbone: {kind: unet, channels: [8, 8, 8, 8]}}"
-    backbone = UNetConfig(channels=[8, 8, 8, 8])
+    text = "model: {kind: algebraic, joints: 5, backbone: {kind: unet, channels: [8, 8, 8, 6]}}"
+    backbone = UNetConfig(channels=[8, 8, 8, 6])
     assert load(tmp_path, text) == AlgebraicConfig(joints=5, backbone=backbone)
     text = "model: {kind: volumetric, aggregation: conf, backbone: {kind: resnet, depth: 18}}"
     backbone = ResNetConfig(depth=18)
@@ -38,6 +38,10 @@ def test_the_kind_chooses_the_settings(tmp_path: Path) -> None:
             "unknown key 'model.backbone.depth'",
         ),
         ("{kind: algebraic, backbone: {kind: resnet, depth: 19}}", "'model.backbone.depth'"),
+        (
+            "{kind: algebraic, backbone: {kind: unet, channels: [8, 8, 8, 8]}}",
+            "needs a multiple of 6 as its last number of channels",
+        ),
         (
             "{kind: volumetric, size: 48}",
             "size must be a multiple of 32 for a v2v of 6 resolutions",

@@ -7,13 +7,15 @@ import torch
 from spots import Spots
 from torch import Tensor, nn
 
-from triangulate.errors import UsageError
+from triangulate.errors import InputError, UsageError
 from triangulate.evaluation.estimators import NETWORK, OTHERS, Remembered, estimators
 from triangulate.evaluation.measuring import batches, measure
 from triangulate.evaluation.passing import Passing
 from triangulate.metrics import joint_errors
 from triangulate.models.algebraic import AlgebraicTriangulator
 from triangulate.models.backbone import Maps
+from triangulate.models.images import normalise_images
+from triangulate.models.volumetric import VolumetricTriangulator
 
 CPU = Passing(torch.device("cpu"))
 
@@ -57,6 +59,23 @@ def test_different_images_are_not_taken_for_the_same() -> None:
     assert backbone.num_joints == 3
     with pytest.raises(AttributeError):
         backbone.nothing_of_the_kind  # noqa: B018
+
+
+def test_another_network_says_where_the_cube_stands() -> None:
+    cubes = VolumetricTriangulator(
+        Colours(), aggregation="logsum", side_m=0.5, heatmap_multiplier=6.0, finds_centre=False
+    )
+    source = AlgebraicTriangulator(Colours(), heatmap_multiplier=6.0)
+    sample = next(iter(batches(Spots(), 4, 4)))
+    with pytest.raises(InputError, match="needs centre_world"):
+        estimators(cubes, [], CPU)[NETWORK](sample)
+    found = estimators(cubes, [], CPU, source)[NETWORK](sample)
+    centre = (
+        source.predict(normalise_images(sample.images), sample.cameras, views=sample.views)
+        .points_world.median(1, keepdim=True)
+        .values
+    )
+    assert float((found.points_world - centre).abs().max()) < 0.26  # half a side
 
 
 def test_wrong_names_and_networks_without_images() -> None:

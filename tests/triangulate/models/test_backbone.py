@@ -68,7 +68,7 @@ def test_confidences_of_a_resnet(given: int, name: str) -> None:
         confidence = network(seeded_images(2, 3, 128, 160)).confidence
     assert confidence is not None and confidence.shape == (2, given)
     assert 0 < float(confidence.min()) and float(confidence.max()) < 1
-    with pytest.raises(ValueError, match="at least 128 x 128 pixels"):
+    with pytest.raises(ValueError, match="multiples of 32 pixels, at least 128, got"):
         network(seeded_images(1, 3, 96, 128))
 
 
@@ -88,7 +88,7 @@ def test_maps_of_a_unet(given: int | None) -> None:
 
 def test_a_unet_is_small() -> None:
     numbers = sum(value.numel() for value in PoseUNet(num_confidences=17).state_dict().values())
-    assert 2 * numbers < 5e6  # bytes in float16
+    assert 2 * numbers < 6e6  # bytes in float16
 
 
 @pytest.mark.parametrize("make", [PoseUNet, lambda: PoseResNet(depth=18)])

@@ -19,7 +19,7 @@ from triangulate.config.models import (
 )
 from triangulate.models.build import build_model, parse_settings, settings_of
 
-SMALL = UNetConfig(channels=[8, 8, 8, 8])
+SMALL = UNetConfig(channels=[8, 8, 8, 6])
 SETTINGS = [
     AlgebraicConfig(joints=5, backbone=SMALL, window=2, homogeneous_unit_m=1e-3),
     AlgebraicConfig(joints=5, backbone=ResNetConfig(depth=18), learned_confidences=False),
@@ -50,7 +50,7 @@ def test_networks_remember_what_they_were_built_from(settings: ModelConfig) -> N
 def test_settings_reach_the_network() -> None:
     first = build_model(SETTINGS[0])
     assert (first.num_joints, first.window, first.homogeneous_unit) == (5, 2, 1e-3)
-    assert first.backbone.channels == (8, 8, 8, 8)
+    assert first.backbone.channels == (8, 8, 8, 6)
     third = build_model(SETTINGS[2])
     assert (third.threshold_px, third.huber, third.homogeneous_unit) == (12.0, False, torch.inf)
 

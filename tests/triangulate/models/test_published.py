@@ -84,6 +84,8 @@ def test_weights_of_the_volumetric_network_are_where_they_belong(parity) -> None
     found = network.predict(images, parity.cameras(2, (128, 160)), centre_world=centre_world)
     assert found.points_world.shape == (1, 17, 3)
     assert bool(((found.points_world - centre_world).abs() < 1.25).all())
+    with pytest.raises(InputError, match="needs centre_world, or centre_from="):
+        network.predict(images, parity.cameras(2, (128, 160)))
 
 
 def test_the_size_of_volumes_reaches_the_network(parity, no_random_weights) -> None:
@@ -159,6 +161,13 @@ def test_files_that_are_no_checkpoints(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(1000)}, tmp_path / "whole.pth")
     content = (tmp_path / "whole.pth").read_bytes()
     (tmp_path / "cut.pth").write_bytes(content[: len(content) // 2])
+    assert "cut short" in refusal(tmp_path / "cut.pth")
+    torch.save({"weight": torch.zeros(9000)}, tmp_path / "whole.pth")
+    (tmp_path / "cut.pth").write_bytes((tmp_path / "whole.pth").read_bytes()[:6000])
+    assert "cut short" in refusal(tmp_path / "cut.pth")
+    old = {"_use_new_zipfile_serialization": False}
+    torch.save({"weight": torch.zeros(9)}, tmp_path / "whole.pth", **old)
+    (tmp_path / "cut.pth").write_bytes((tmp_path / "whole.pth").read_bytes()[:3])
     assert "cut short" in refusal(tmp_path / "cut.pth")
     torch.save({"path": tmp_path}, tmp_path / "objects.pth")
     assert "holds more than weights, which is not safe to read" in refusal(tmp_path / "objects.pth")

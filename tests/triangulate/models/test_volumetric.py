@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from triangulate.errors import InputError
 from triangulate.geometry.camera import Camera
 from triangulate.geometry.rigid import rotation_from_vector
 from triangulate.models.backbone import PoseResNet
@@ -183,3 +184,18 @@ def test_wrong_arguments_are_refused(moment) -> None:
         network(backbone, aggregation="conf")
     with pytest.raises(ValueError, match="aggregation must be one of"):
         network(backbone, aggregation="conf-norm")
+    backbone, images, cameras, _ = moment()
+    for shape in ((3,), (3, 3)):
+        with pytest.raises(ValueError, match=r"centre_world must have shape \(2, 3\)"):
+            network(backbone).predict(images, cameras, centre_world=torch.zeros(shape))
+
+
+def test_a_network_that_cannot_find_the_centre_asks_for_it(moment) -> None:
+    backbone, images, cameras, truth = moment()
+    net = network(backbone, finds_centre=False)
+    with pytest.raises(InputError, match="needs centre_world, or centre_from="):
+        net.predict(images, cameras)
+    source = network(backbone, aggregation="logsum")
+    found = net.predict(images, cameras, centre_from=source, keep_maps=True)
+    centre = found.grid_world.mean((1, 2, 3))
+    torch.testing.assert_close(centre, truth.median(1).values, atol=0.05, rtol=0)

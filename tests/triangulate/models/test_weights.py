@@ -13,7 +13,7 @@ from triangulate.models.build import build_model, settings_of
 from triangulate.models.weights import Card, load, read_header, save
 from triangulate.skeleton import Skeleton
 
-SETTINGS = AlgebraicConfig(backbone=UNetConfig(channels=[8, 8, 8, 8]))
+SETTINGS = AlgebraicConfig(backbone=UNetConfig(channels=[8, 8, 8, 6]))
 CARD = Card("finds joints", "made-up people", "triangulate train", {"MPJPE mm": 51.5}, "no photos")
 
 
@@ -151,9 +151,9 @@ def test_weights_of_another_network(network, tmp_path: Path) -> None:
     tensors = load_file(path)
     rewrite(path, tensors, settings=RansacConfig(backbone=SETTINGS.backbone).model_dump_json())
     assert "weights of another network: has no place for backbone.confidences" in refusal(path)
-    other = UNetConfig(channels=[8, 8, 8, 16])
+    other = UNetConfig(channels=[8, 8, 8, 12])
     rewrite(path, tensors, settings=AlgebraicConfig(backbone=other).model_dump_json())
-    assert "context.0.weight is (128, 8, 3, 3), expected (128, 16, 3, 3)" in refusal(path)
+    assert "context.0.weight is (128, 6, 3, 3), expected (128, 12, 3, 3)" in refusal(path)
     save(network, path)
     del tensors["backbone.final_layer.bias"]
     rewrite(path, tensors)

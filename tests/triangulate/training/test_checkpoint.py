@@ -11,8 +11,6 @@ from small_run import small_config
 from triangulate.errors import InputError
 from triangulate.training.checkpoint import RunFolder, read_checkpoint, read_lines
 
-CPU = torch.device("cpu")
-
 
 def folder(path: Path, *, resume: bool = False, **settings: object) -> RunFolder:
     return RunFolder(path, small_config(**settings), resume=resume)
@@ -20,12 +18,12 @@ def folder(path: Path, *, resume: bool = False, **settings: object) -> RunFolder
 
 def test_the_last_two_checkpoints_stay(tmp_path: Path) -> None:
     run = folder(tmp_path / "run")
-    assert run.load(CPU) is None
+    assert run.load() is None
     for step in (3, 12, 105):
         run.save(step, {"model": {"w": torch.full((2,), float(step))}})
     names = sorted(path.name for path in run.checkpoints.iterdir())
     assert names == ["step_00000012.pt", "step_00000105.pt"]
-    state = run.load(CPU)
+    state = run.load()
     assert state is not None
     assert state["step"] == 105
     assert state["model"]["w"].tolist() == [105, 105]
@@ -58,20 +56,34 @@ def test_a_run_goes_on_with_its_own_settings(tmp_path: Path) -> None:
         folder(tmp_path / "absent", resume=True)
 
 
-@pytest.mark.parametrize("keep", [0, 10, 400])
+def test_a_run_goes_on_in_a_version_with_more_settings(tmp_path: Path) -> None:
+    settings = folder(tmp_path / "run").path / "config.yaml"
+    lines = settings.read_text().splitlines(keepends=True)
+    fewer = [line for line in lines if not line.startswith("channels_last:")]
+    assert len(fewer) == len(lines) - 1
+    settings.write_text("".join(fewer))
+    folder(tmp_path / "run", resume=True)
+    with pytest.raises(InputError, match="channels_last = False and not True"):
+        folder(tmp_path / "run", resume=True, channels_last=True)
+    settings.write_text("model: {")
+    with pytest.raises(InputError, match="is damaged"):
+        folder(tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("keep", [0, 10, 400, 6000])
 def test_a_checkpoint_cut_short(tmp_path: Path, keep: int) -> None:
     run = folder(tmp_path / "run")
     run.save(1, {"model": {"w": torch.zeros(100)}})
-    path = run.save(2, {"model": {"w": torch.zeros(100)}})
+    path = run.save(2, {"model": {"w": torch.zeros(9000)}})
     whole = path.read_bytes()
     path.write_bytes(whole[:keep])
     with pytest.raises(InputError, match=r"to go on from step_00000001\.pt") as caught:
-        run.load(CPU)
+        run.load()
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == whole[:keep]
     path.unlink()
-    state = run.load(CPU)
+    state = run.load()
     assert state is not None
     assert state["step"] == 1
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from triangulate.errors import InputError
 from triangulate.training.processes import (
     local_device,
     process_group,
@@ -37,6 +38,10 @@ def test_shares_are_a_batchs_rows_in_order() -> None:
 
 
 def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     monkeypatch.setenv("LOCAL_RANK", "3")
     assert local_device(torch.device("cuda")) == torch.device("cuda", 3)
     assert local_device(torch.device("cpu")) == torch.device("cpu")
+    monkeypatch.setenv("LOCAL_RANK", "4")
+    with pytest.raises(InputError, match="there are 4 GPUs for process 4"):
+        local_device(torch.device("cuda"))

@@ -22,8 +22,17 @@ def test_weights_of_the_same_name_and_shape_are_taken() -> None:
     assert take_over(model, other, "other.safetensors") == 2
     assert torch.equal(model[0].weight, other[0].weight)
     assert torch.equal(model[1].weight, own)
-    with pytest.raises(InputError, match="nothing in it fits this model"):
+    with pytest.raises(InputError, match="none of its 2 weights fit this model, which has 4"):
         take_over(model, nn.Conv2d(1, 1, 1), "other.safetensors")
+
+
+def test_weights_of_a_network_that_is_mostly_another_are_refused() -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1), nn.Linear(1, 1))
+    other = nn.Sequential(nn.Linear(4, 5), nn.Linear(5, 2), nn.Linear(1, 1))
+    before = model[2].weight.clone()
+    with pytest.raises(InputError, match="2 of its 6 weights fit this model, which has 6"):
+        take_over(model, other, "other.safetensors")
+    assert torch.equal(model[2].weight, before)
 
 
 class Shifted(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from itertools import islice
 
@@ -10,6 +11,8 @@ import torch
 from small_run import Spots
 
 from triangulate.config.training import LoadingConfig
+from triangulate.data.sample import Sample
+from triangulate.errors import InputError
 from triangulate.training.stream import (
     ReadyBatches,
     Share,
@@ -58,6 +61,21 @@ def test_worker_processes_change_nothing() -> None:
     assert all(torch.equal(a, b) for a, b in zip(alone, others, strict=True))
 
 
+class Holed(Spots):
+    """Has no moments."""
+
+    def __getitem__(self, index: int) -> Sample:
+        raise InputError(f"img_{index}.jpg: is missing")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_is_amiss_with_the_data_is_told_in_one_line(workers: int) -> None:
+    stream = Stream(Holed(), FEW.model_copy(update={"workers": workers}), 0)
+    with pytest.raises(InputError) as caught:
+        next(stream.from_step(0))
+    assert re.fullmatch(r"img_\d+\.jpg: is missing", str(caught.value))
+
+
 def test_processes_share_each_batch() -> None:
     whole = points_from(Stream(Spots(), FEW, 0), 0, 5)
     parts = [points_from(Stream(Spots(), FEW, 0, Share(rank, 2)), 0, 5) for rank in (0, 1)]
@@ -73,9 +91,7 @@ def test_a_reservoir_makes_a_third_and_uses_each_three_times() -> None:
     used = Counter(float(points.sum()) for points in drawn)
     assert len(dataset.made) == 4 * steps // 3
     assert max(Counter(dataset.made).values()) == 1
-    settled = [
-        used[tuple(dataset[n].points_world.flatten().tolist())] for n in dataset.made[40:320]
-    ]
+    settled = [used[float(dataset[n].points_world.sum())] for n in dataset.made[40:320]]
     assert sum(settled) / len(settled) == pytest.approx(3, abs=0.4)
 
 
