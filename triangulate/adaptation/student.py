@@ -167,7 +167,7 @@ def vary(
             labels_world=labels,
             weights=weights,
         ),
-        body_centre(labels, weights > 0, centre_joints) + offset,
+        body_centre(labels, weights > 0, centre_joints)[0] + offset,
         _axes(mirrored, up, generator),
     )
 

@@ -106,8 +106,9 @@ class HeatmapVolume(nn.Module):
             seen = views[..., None] & (mass.sum((-2, -1)) > 0)
             points_px, _ = soft_argmax_2d(mass, "relu")
             if centre_world is None:
-                found = algebraic_points(points_px, mass, cameras, seen)
-                centre_world = body_centre(*found, self.centre_joints)
+                joints = algebraic_points(points_px, mass, cameras, seen)
+                centre_world, is_found = body_centre(*joints, self.centre_joints)
+                seen = seen & is_found[:, None, None]
             centre_world = centre_world.to(cameras.K)
             grid = cuboid_grid(centre_world, self.side_m, self.size, rotation)
             joined = self._join(mass, cameras, grid, views)

@@ -42,7 +42,7 @@ def algebraic_points(
 @torch.no_grad()
 def body_centre(
     points_world: Tensor, valid: Tensor, centre_joints: Sequence[int] | None = None
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """The middle of a body: the mean of some joints, or else the median of all.
 
     Args:
@@ -51,7 +51,7 @@ def body_centre(
         centre_joints: whose mean is wanted, where one of them is valid.
 
     Returns:
-        (B, 3); zero where no joint is valid.
+        (B, 3) and (B,) whether any joint is valid; the middle is zero where none is.
     """
     missing = points_world.new_full((), torch.nan)
     known = torch.where(valid[..., None], points_world, missing)
@@ -59,7 +59,7 @@ def body_centre(
     if centre_joints is not None:
         mean = known[:, list(centre_joints)].nanmean(1)
         centre = torch.where(mean.isnan(), centre, mean)
-    return centre.nan_to_num(0.0)
+    return centre.nan_to_num(0.0), valid.any(1)
 
 
 def read_volume(

@@ -174,7 +174,8 @@ class VolumetricTriangulator(nn.Module):
         seen = views[..., None].expand(mass.shape[:3])
         if centre_world is None:
             joints = algebraic_points(points, mass, of_maps, seen)
-            centre_world = body_centre(*joints, self.centre_joints)
+            centre_world, is_found = body_centre(*joints, self.centre_joints)
+            seen = seen & is_found[:, None, None]
         grid = cuboid_grid(centre_world.to(of_maps.K), self.side_m, self.size, rotation)
         logits = self._volumes(maps, of_images, size_of(images), grid, views)
         with torch.autocast(images.device.type, enabled=False):
@@ -207,7 +208,9 @@ class VolumetricTriangulator(nn.Module):
         """
         if centre_world is None and centre_from is not None:
             found = centre_from.predict(images, cameras, views=views)
-            centre_world = body_centre(found.points_world, found.valid, self.centre_joints)
+            body = found.points_world, found.valid
+            centre_world, is_found = body_centre(*body, self.centre_joints)
+            views = present_views(images, views) & is_found[:, None]  # no body, no views
         with in_use(self):
             return self(images, cameras, views, centre_world=centre_world, keep_maps=keep_maps)
 

@@ -36,7 +36,8 @@ def cube_options(
     ).to(device)
     if cube.centre == "truth":
         shift = (2 * lots[:, :3] - 1) * cube.jitter_m
-        options["centre_world"] = body_centre(sample.points_world.double(), sample.known) + shift
+        centre_world, _ = body_centre(sample.points_world.double(), sample.known)
+        options["centre_world"] = centre_world + shift
     if cube.rotation_deg > 0:
         axis = torch.zeros(3, dtype=torch.float64, device=device)
         axis[_AXES[(up_axis or "z")[-1]]] = 1.0

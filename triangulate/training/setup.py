@@ -29,7 +29,7 @@ from triangulate.training.tasks import PoseTask, Task, WeighingTask
 if TYPE_CHECKING:
     from triangulate.config.training import TrainConfig, ValidationConfig
 
-_FARTHEST_M = 2.0  # a validation error of view weights counts as no more
+_FARTHEST_M = 2.0  # what a joint counts that is not predicted
 
 
 @dataclass(frozen=True)
@@ -148,22 +148,30 @@ def _vary(
 def validation_error(
     dataset: PoseDataset, validation: ValidationConfig, passing: Passing, model: nn.Module
 ) -> float:
-    """MPJPE in metres of a model in evaluation mode: the mean over joints, then over moments."""
+    """MPJPE in metres of a model in evaluation mode: the mean over joints, then over moments.
+
+    A joint that is not predicted counts as two metres off: else leaving hard ones out would pay.
+    """
     with torch.no_grad():
         samples = batches(dataset, validation.samples, validation.batch_size, passing.device)
         found = measure({"": partial(passing, model)}, samples)[0, ""]
     errors = joint_errors(found.points_world, found.truth_world)
-    by_moment, has_any = over_joints(errors, found.known & found.valid)
+    errors = torch.where(found.valid, errors, _FARTHEST_M)
+    by_moment, has_any = over_joints(errors, found.known)
     return float(by_moment[has_any].mean()) if bool(has_any.any()) else float("inf")
 
 
 @torch.no_grad()
 def weighing_error(scenes: Any, device: torch.device, model: nn.Module) -> float:
-    """The mean distance of points from the truth in metres, none counted as more than two."""
+    """The mean distance of points from the truth in metres, none counted as more than two.
+
+    Joints that two views saw count, those without a prediction as two metres off.
+    """
     distances = []
     for number in range(len(scenes)):
         batch = scenes[number].to(device=device)
         found = model(batch.points_px, batch.score, batch.cameras, batch.observed)
-        distance = joint_errors(found.points_world, batch.points_world)[found.valid]
-        distances.append(distance.clamp_max(_FARTHEST_M))
+        distance = joint_errors(found.points_world, batch.points_world)
+        distance = torch.where(found.valid, distance, _FARTHEST_M).clamp_max(_FARTHEST_M)
+        distances.append(distance[batch.observed.sum(1) >= 2])
     return float(torch.cat(distances).mean())

@@ -245,3 +245,13 @@ def test_wrong_arguments_are_refused(moment, change, said) -> None:
     maps, cameras, _ = moment()
     with pytest.raises(ValueError, match=said):
         HeatmapVolume(JOINTS)(**({"heatmaps": maps, "cameras": cameras} | change))
+
+
+def test_a_body_that_is_not_found_has_no_joints(moment) -> None:
+    maps, cameras, _ = moment(batch=2)
+    maps[1, 1:] = 0  # one view does not place a body
+    found = HeatmapVolume(JOINTS, size=8).predict(maps, cameras)
+    assert found.valid[0].all()
+    assert not found.valid[1].any()
+    assert not found.points_world[1].any()
+    assert torch.isfinite(found.points_world).all()

@@ -39,11 +39,13 @@ def seen_points(small_rig, gaussian_maps):
 def test_centre_by_hand() -> None:
     points = torch.tensor([[[0.0, 0, 1], [1, 0, 2], [9, 9, 9], [2, 0, 3]]]).double()
     valid = torch.tensor([[True, True, False, True]])
-    assert body_centre(points, valid).tolist() == [[1, 0, 2]]
-    assert body_centre(points, valid, (0, 2, 3)).tolist() == [[1, 0, 2]]
-    assert body_centre(points, valid, (0, 1)).tolist() == [[0.5, 0, 1.5]]
-    assert body_centre(points, valid, (2,)).tolist() == [[1, 0, 2]]  # not known: of all
-    assert body_centre(points, torch.zeros_like(valid)).tolist() == [[0, 0, 0]]
+    assert body_centre(points, valid)[0].tolist() == [[1, 0, 2]]
+    assert body_centre(points, valid, (0, 2, 3))[0].tolist() == [[1, 0, 2]]
+    assert body_centre(points, valid, (0, 1))[0].tolist() == [[0.5, 0, 1.5]]
+    assert body_centre(points, valid, (2,))[0].tolist() == [[1, 0, 2]]  # not known: of all
+    centre, is_found = body_centre(points, torch.zeros_like(valid))
+    assert centre.tolist() == [[0, 0, 0]]
+    assert not is_found
 
 
 def test_volume_by_hand() -> None:

@@ -53,11 +53,13 @@ class Shifted(nn.Module):
         return Prediction(points, valid, points, points, points)
 
 
-def test_the_validation_error_is_of_known_joints_that_are_found() -> None:
+def test_in_the_validation_error_joints_that_are_not_found_count_two_metres() -> None:
     data = {"kind": "recordings", "root": "unused"}
     validation = ValidationConfig.model_validate({"data": data, "samples": 7, "batch_size": 3})
     dataset = Spots()
     model = Shifted(Spots())
     error = validation_error(dataset, validation, Passing(torch.device("cpu")), model)
-    assert error == pytest.approx(0.1)
     assert dataset.made == list(range(7))
+    known = torch.stack([dataset[number].known for number in range(7)]).double()
+    counted = known * torch.tensor([0.1, 2.0, 0.1])  # joint 1 is not found
+    assert error == pytest.approx(float((counted.sum(1) / known.sum(1)).mean()))
