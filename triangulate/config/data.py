@@ -205,6 +205,9 @@ class RecordingsConfig(Config):
     recordings: list[str] | None = None
     """Names in a project; None: all that have poses."""
 
+    poses: str = "out/poses.npz"
+    """The file of poses in a recording's folder, such as adapted/poses.npz."""
+
     rig: str | None = None
     """The calibration; None: rig.yaml of the recording, else of the project."""
 
