@@ -157,6 +157,11 @@ class VolumetricConfig(_FromImages):
     def _fits(self) -> Self:
         if self.v2v is None and self.aggregation != "logsum":
             raise ValueError(f"needs a v2v for the aggregation {self.aggregation}")
+        if self.aggregation.startswith("conf") and self.channels == self.joints:
+            raise ValueError(
+                f"channels must not be {self.joints}, the number of joints, where confidences "
+                "weigh channels: backbones with as many give one a joint"
+            )
         _check_size(self.size, self.v2v)
         if max(self.centre_joints or [0]) >= self.joints:
             raise ValueError(f"centre_joints must be below {self.joints}, the number of joints")

@@ -50,6 +50,10 @@ def test_the_kind_chooses_the_settings(tmp_path: Path) -> None:
             "{kind: heatmap_volume, size: 9, v2v: {channels: [4, 4]}}",
             "a multiple of 2 for a v2v of 2",
         ),
+        (
+            "{kind: volumetric, aggregation: conf, joints: 8, channels: 8}",
+            "channels must not be 8, the number of joints",
+        ),
         ("{kind: volumetric, v2v: null}", "needs a v2v for the aggregation softmax"),
         ("{kind: volumetric, joints: 5, centre_joints: [1, 5]}", "must be below 5"),
         ("{kind: algebraics}", "algebraics"),
