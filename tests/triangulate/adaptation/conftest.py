@@ -32,7 +32,7 @@ class Walking:
 
     def material(self, fps: float = 25.0) -> Material:
         """Heatmaps around the detections, beside a recording without videos."""
-        points_px = self.keypoints.points_px[:, :, 0]
+        points_px = self.keypoints.points_px[:, :, 0].copy()  # tests change it
         frames, views = points_px.shape[:2]
         recording = Recording(
             rig=self.rig,
