@@ -78,7 +78,8 @@ def reconstruct_recording(
         The poses, P = 1.
     """
     chosen = (settings or ReconstructConfig()).model_copy(update={"detector": str(detector)})
-    _way_of(chosen.method, chosen.weights)
+    method, _ = _way_of(chosen.method, chosen.weights)
+    chosen = chosen.model_copy(update={"method": method})
     if out is not None:
         check_writable(out)
     timings_s: dict[str, float] = {}
@@ -153,7 +154,8 @@ def reconstruct_files(
         The poses, P = 1.
     """
     chosen = settings or ReconstructConfig()
-    _way_of(chosen.method, chosen.weights)
+    method, _ = _way_of(chosen.method, chosen.weights)
+    chosen = chosen.model_copy(update={"method": method})
     if out is not None:
         check_writable(out)
     timings_s: dict[str, float] = {}

@@ -24,6 +24,8 @@ def load_motion(path: str | Path) -> Motion:
         where people have them; the lowest joint is put on the floor, by its height over the sole.
     """
     path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: there is no such file or folder of motions (see --data)")
     match path.suffix.lower():
         case ".txt" | ".json":
             return as_motion(read_deepmimic(path))

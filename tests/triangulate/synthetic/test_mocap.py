@@ -97,6 +97,9 @@ def test_folders_list_each_take_once(shared: Any, tmp_path: Path) -> None:
 
 
 def test_other_files_and_missing_ones_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file or folder of motions"):
+        load_motion(tmp_path / "motion.c3d")
+    (tmp_path / "motion.c3d").touch()
     with pytest.raises(InputError, match=r"motions are read from"):
         load_motion(tmp_path / "motion.c3d")
     for name in ("a.bvh", "a.txt"):
