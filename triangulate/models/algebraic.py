@@ -6,13 +6,13 @@ import math
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from triangulate.geometry.camera import Camera
 from triangulate.geometry.dlt import triangulate_dlt
 from triangulate.geometry.heatmap import Normalise, normalise_maps, soft_argmax_2d
 from triangulate.geometry.sampling import Sampling
-from triangulate.models.images import ChannelOrder
+from triangulate.models.image_network import ImageNetwork
 from triangulate.models.map_statistics import FLOOR_CELLS2, variance_cells2
 from triangulate.models.prediction import Prediction
 from triangulate.models.uncertainty import triangulation_covariance
@@ -20,7 +20,6 @@ from triangulate.models.views import (
     Backbone,
     cameras_of,
     image_points,
-    in_use,
     map_cameras,
     maps_of,
     present_views,
@@ -32,7 +31,7 @@ FixedWeights = Literal["equal", "variance"]
 _PUBLISHED_FLOOR = 1e-5
 
 
-class AlgebraicTriangulator(nn.Module):
+class AlgebraicTriangulator(ImageNetwork):
     """Soft-argmax in each view, then the point that the weighted views move least."""
 
     def __init__(
@@ -70,16 +69,6 @@ class AlgebraicTriangulator(nn.Module):
         self.heatmap_multiplier, self.normalise, self.window = heatmap_multiplier, normalise, window
         self.learned_confidences, self.fixed_weights = learned_confidences, fixed_weights
         self.homogeneous_unit, self.sampling = homogeneous_unit, sampling
-
-    @property
-    def num_joints(self) -> int:
-        """J."""
-        return self.backbone.num_joints
-
-    @property
-    def channel_order(self) -> ChannelOrder:
-        """In which order `normalise_images` has to give the channels."""
-        return "bgr" if self.sampling == "published" else "rgb"
 
     def forward(
         self,
@@ -122,23 +111,6 @@ class AlgebraicTriangulator(nn.Module):
         return Prediction(
             *solved[:2], points_px, confidence, solved[2], mass if keep_maps else None
         )
-
-    @torch.no_grad()
-    def predict(
-        self,
-        images: Tensor,
-        cameras: Camera,
-        centre_world: Tensor | None = None,
-        *,
-        views: Tensor | None = None,
-        keep_maps: bool = False,
-    ) -> Prediction:
-        """`forward` as in use: without gradients, batch norm as learned.
-
-        `centre_world` is what volumetric networks take; this one does without.
-        """
-        with in_use(self):
-            return self(images, cameras, views, keep_maps=keep_maps)
 
     def locate(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
         """Points (*B, 2) in map pixels of heatmaps (*B, h, w), and these as mass one."""

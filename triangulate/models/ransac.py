@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from triangulate.geometry.camera import Camera
 from triangulate.geometry.dlt import normal_basis, normal_entries, solve_normal
@@ -18,14 +18,13 @@ from triangulate.geometry.refine import refine
 from triangulate.geometry.robust import MAX_PAIRS
 from triangulate.geometry.sampling import Sampling
 from triangulate.models.algebraic import solve_views
-from triangulate.models.images import ChannelOrder
+from triangulate.models.image_network import ImageNetwork
 from triangulate.models.prediction import Prediction
 from triangulate.models.uncertainty import triangulation_covariance
 from triangulate.models.views import (
     Backbone,
     cameras_of,
     image_points,
-    in_use,
     map_cameras,
     maps_of,
     present_views,
@@ -37,7 +36,7 @@ _HUBER_PX = 2.0
 _STEPS = 10
 
 
-class RansacTriangulator(nn.Module):
+class RansacTriangulator(ImageNetwork):
     """The pair of views that most others agree with, then all of those that do."""
 
     def __init__(
@@ -66,16 +65,6 @@ class RansacTriangulator(nn.Module):
         self.threshold_px, self.huber = threshold_px, huber
         self.homogeneous_unit, self.sampling = homogeneous_unit, sampling
 
-    @property
-    def num_joints(self) -> int:
-        """J."""
-        return self.backbone.num_joints
-
-    @property
-    def channel_order(self) -> ChannelOrder:
-        """In which order `normalise_images` has to give the channels."""
-        return "bgr" if self.sampling == "published" else "rgb"
-
     def forward(
         self,
         images: Tensor,
@@ -99,23 +88,6 @@ class RansacTriangulator(nn.Module):
         if keep_maps:
             mass = normalise_maps(maps.heatmaps.float() * self.heatmap_multiplier, 2)
         return Prediction(solved[0], solved[1], points_px, solved[3], solved[2], mass)
-
-    @torch.no_grad()
-    def predict(
-        self,
-        images: Tensor,
-        cameras: Camera,
-        centre_world: Tensor | None = None,
-        *,
-        views: Tensor | None = None,
-        keep_maps: bool = False,
-    ) -> Prediction:
-        """`forward` as in use: without gradients, batch norm as learned.
-
-        `centre_world` is what volumetric networks take; this one does without.
-        """
-        with in_use(self):
-            return self(images, cameras, views, keep_maps=keep_maps)
 
     def _solve(
         self, points_px: Tensor, cameras: Camera, views: Tensor, scale: float

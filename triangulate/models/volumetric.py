@@ -17,7 +17,7 @@ from triangulate.geometry.sampling import Sampling
 from triangulate.geometry.volume import cuboid_grid, unproject
 from triangulate.models.backbone import Maps
 from triangulate.models.heatmap_volume import HeatmapVolume
-from triangulate.models.images import ChannelOrder
+from triangulate.models.image_network import ImageNetwork
 from triangulate.models.prediction import Prediction
 from triangulate.models.v2v import V2V
 from triangulate.models.views import (
@@ -48,7 +48,7 @@ class Estimator(Protocol):
         ...
 
 
-class VolumetricTriangulator(nn.Module):
+class VolumetricTriangulator(ImageNetwork):
     """Features of all views, joined in a cube that a 3D network turns into one volume a joint.
 
     With "logsum" the heatmaps are joined instead (see `HeatmapVolume`), and the 3D network corrects
@@ -114,18 +114,8 @@ class VolumetricTriangulator(nn.Module):
         self.volume_net = V2V(channels, joints) if volume_net is None else volume_net
 
     @property
-    def num_joints(self) -> int:
-        """J."""
-        return self.backbone.num_joints
-
-    @property
     def _step_m(self) -> float:
         return self.side_m / (self.size - 1)
-
-    @property
-    def channel_order(self) -> ChannelOrder:
-        """In which order `normalise_images` has to give the channels."""
-        return "bgr" if self.sampling == "published" else "rgb"
 
     def forward(
         self,
