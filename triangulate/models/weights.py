@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from triangulate.config.models import ModelConfig
@@ -100,7 +100,7 @@ def save(
     if skeleton is not None:
         metadata["skeleton"] = json.dumps(dataclasses.asdict(skeleton))
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata)
+        temporary.write_bytes(serialise(tensors, metadata))  # `save_file` shuts others out
 
 
 def load(name_or_path: str | Path) -> nn.Module:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -175,3 +176,12 @@ def test_metadata_that_is_broken(network, tmp_path: Path, metadata: dict, said: 
     save(network, path)
     rewrite(path, load_file(path), **metadata)
     assert said in refusal(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no file modes")
+def test_weights_may_be_read_by_whom_other_files_may(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.touch()
+    path = tmp_path / "mine.safetensors"
+    save(build_model(AlgebraicConfig(joints=3, backbone=UNetConfig(channels=[6, 6, 6, 6]))), path)
+    assert path.stat().st_mode == other.stat().st_mode
