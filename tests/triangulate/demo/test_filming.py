@@ -12,7 +12,7 @@ from triangulate.demo import film_table, film_walk, network_to_use, run_demo
 from triangulate.demo.filming import IMAGE_NETWORK, write_film
 from triangulate.errors import InputError
 from triangulate.models.build import build_model
-from triangulate.models.weights import save, shipped_weights
+from triangulate.models.weights import save
 from triangulate.pose2d import network as network_module
 from triangulate.poses import load_poses
 from triangulate.rig import Rig
@@ -80,7 +80,6 @@ def test_the_network_to_use(weights: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(IMAGE_NETWORK not in shipped_weights(), reason="no image network is shipped")
 def test_the_shipped_network_reconstructs_the_film(tmp_path: Path) -> None:
     filmed = run_demo(tmp_path, network=IMAGE_NETWORK).filmed
     assert filmed is not None
