@@ -26,6 +26,8 @@ class Config(BaseModel):
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 
+_MOST_PROBLEMS = 4  # more of them say that the file is for something else
+
 
 def load_config(path: str | Path, model: type[AnyConfig]) -> AnyConfig:
     """Read a YAML settings file as `model`; an empty file gives the defaults.
@@ -37,8 +39,12 @@ def load_config(path: str | Path, model: type[AnyConfig]) -> AnyConfig:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(_describe(detail, model) for detail in error.errors())
-        raise InputError(f"{path}: {problems}") from error
+        details = error.errors()
+        problems = [_describe(detail, model) for detail in details[:_MOST_PROBLEMS]]
+        if len(details) > len(problems):
+            more = len(details) - len(problems)
+            problems.append(f"and {more} more: is the file meant for another command?")
+        raise InputError(f"{path}: {'; '.join(problems)}") from error
 
 
 def with_options(config: AnyConfig, options: Mapping[str, Any]) -> AnyConfig:

@@ -161,3 +161,13 @@ def test_the_kind_chooses_the_model(tmp_path: Path) -> None:
 )
 def test_what_is_said_of_it(tmp_path: Path, text: str, said: str) -> None:
     assert said in refusal(write(tmp_path, text), Drawing)
+
+
+def test_a_file_for_something_else_gets_a_short_answer(tmp_path: Path) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text("".join(f"strange_{k}: {k}\n" for k in range(9)), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load_config(path, ReconstructConfig)
+    said = str(caught.value)
+    assert said.count("unknown key") == 4
+    assert said.endswith("and 5 more: is the file meant for another command?")
