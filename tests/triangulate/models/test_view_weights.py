@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from triangulate.geometry.camera import Camera
 from triangulate.geometry.rigid import Rigid, rotation_from_vector
@@ -371,14 +371,14 @@ def test_the_shipped_file_is_small_and_says_what_it_is() -> None:
     assert header.path.with_suffix(".md").is_file()
 
 
-REACHED_MM = {  # a little above what was measured
+REACHED_MM = {  # a little above what was measured, and no more than a study reached but for "noisy"
     "base": 44.0,
     "clean": 28.9,
     "noisy": 107.0,
-    "uninformative_score": 51.2,
+    "uninformative_score": 51.0,
     "score_cubed": 44.2,
     "precise": 10.5,
-    "base_8views": 24.1,
+    "base_8views": 24.0,
 }
 
 
@@ -393,10 +393,23 @@ def test_kinds_of_detector_noise(network, shared, model: str) -> None:
     assert distance.mean() <= REACHED_MM[model]
 
 
-def test_a_thousand_frames_take_no_loop(network) -> None:
+class Counting(TorchDispatchMode):
+    """Counts operations on tensors."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_more_frames_take_no_more_operations(network) -> None:
+    """No loop over the batch."""
     cameras = ring_rig(seeded(0), 4).cameras
-    pixels = _seen_by(cameras, 2.0).repeat(50, 1, 1, 1)
-    start = time.process_time()
-    with torch.no_grad():
-        network(pixels, torch.ones(pixels.shape[:-1]), cameras)
-    assert time.process_time() - start < 5
+    counts = []
+    for repeats in (1, 20):
+        pixels = _seen_by(cameras, 2.0).repeat(repeats, 1, 1, 1)
+        with torch.no_grad(), Counting() as counting:
+            network(pixels, torch.ones(pixels.shape[:-1]), cameras)
+        counts.append(counting.count)
+    assert counts[0] == counts[1] > 100
