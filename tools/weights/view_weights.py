@@ -107,7 +107,8 @@ def text_of(card: Card, num_parameters: int) -> str:
 {card.summary[0].upper()}{card.summary[1:]}: `triangulate reconstruct --weights learned`.
 
 **What it is.** {num_parameters:,} parameters (`triangulate.models.view_weights`). From keypoints,
-scores and cameras it weighs the views of every joint and gives the point with its covariance. It
+scores and cameras it weighs the views of every joint and gives the point with its covariance; what
+the views leave open is drawn towards the middle of the body (`triangulate.models.body_prior`). It
 treats views alike and joints alike, whatever their number; neither the world's frame nor a unit nor
 the resolution matters. Scores need no calibration.
 
@@ -135,8 +136,9 @@ recording. `python tools/bench/view_weights.py` compares with estimators that le
 camera has in every frame is found by `--method robust`, which learns from the whole recording. The
 covariance is right for the better half of the points of the scenes it was settled on, and too small
 for those whose views are wrong in agreement. With fewer than five joints, residuals do not tell a
-detector's precision: weights and covariance are then guesses. It was trained on 2 to 6 views and
-tried on 2 to 16.
+detector's precision: weights and covariance are then guesses, and there is no body to draw towards.
+With detectors that are off by centimetres, limbs come out a little short for the same reason that
+they come out nearer to the truth. It was trained on 2 to 6 views and tried on 2 to 16.
 """
 
 

@@ -2,9 +2,11 @@
 
 A small network looks at what the views say about each other and at their scores
 (`triangulate.models.view_evidence`), weighs them, solves for the points, looks again from there,
-and so on a few times. It treats views alike and joints alike, whatever their number, and does not
-know which joint it sees; neither the world's frame nor any unit matters. Layers that pool over both
-axes of a table are those of Hartford et al. 2018, "Deep models of interactions across sets".
+and so on a few times. At last joints are drawn towards the middle of the body, by as much as their
+views leave them open (`triangulate.models.body_prior`). It treats views alike and joints alike,
+whatever their number, and does not know which joint it sees; neither the world's frame nor any unit
+matters. Layers that pool over both axes of a table are those of Hartford et al. 2018, "Deep models
+of interactions across sets".
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 
 from triangulate.geometry.camera import Camera
 from triangulate.geometry.refine import refine
+from triangulate.models.body_prior import with_body_prior
 from triangulate.models.prediction import Prediction
 from triangulate.models.view_evidence import (
     NUM_CURRENT,
@@ -26,6 +29,8 @@ from triangulate.models.view_evidence import (
 from triangulate.models.view_rays import Views
 
 _LOWEST = -25.0  # logarithm of a view's weight over the sum of all
+_HIGHEST = 3.0  # logarithm of the prior's noise over the scene's
+_WEAK = -4.0  # the same before training
 _STEPS = 2  # Gauss-Newton, from rays to pixels of the distorted image
 
 
@@ -60,7 +65,10 @@ class ViewWeights(nn.Module):
         super().__init__()
         self.embed = nn.Linear(NUM_STATIC, channels)
         self.rounds = nn.ModuleList(_Round(channels, layers) for _ in range(passes))
-        self.doubt = _DoubtHead(channels)
+        self.doubt = _JointHead(channels)
+        self.leaning = _JointHead(channels)
+        nn.init.zeros_(self.leaning.out.weight)
+        nn.init.constant_(self.leaning.out.bias, _WEAK)
 
     def forward(
         self,
@@ -106,11 +114,14 @@ class ViewWeights(nn.Module):
         passes = self._look(views, evidence.static, evidence.start, evidence.scale_m)
         steps = 0 if self.training else _STEPS
         last = passes[-1]
+        scale_m2 = evidence.scale_m[:, None].square()
         seen = views.seen.to(last.hidden.dtype)[..., None]
-        # The variance of residuals, by what the scene's scale and the network say of it.
-        variance_m2 = self.doubt(last.hidden, seen, last.log_share).double().exp()
-        variance_m2 = variance_m2 * evidence.scale_m[:, None].square()
-        prediction = _prediction(last, views, variance_m2, points_px, cameras, steps)
+        # The variance of residuals, by what the scene's scale and the network say of it; and that
+        # by which the prior counts, which makes distances small rather than surprise.
+        doubt = self.doubt(last.hidden.detach(), seen, last.log_share.detach()).double()
+        leaning = self.leaning(last.hidden, seen, last.log_share).double().clamp_max(_HIGHEST)
+        variances_m2 = doubt.exp() * scale_m2, leaning.exp() * scale_m2
+        prediction = _prediction(last, views, *variances_m2, points_px, cameras, steps)
         return prediction, [each.points_world for each in passes[:-1]]
 
     def _look(self, views: Views, static: Tensor, start: Tensor, scale_m: Tensor) -> list[_Pass]:
@@ -176,8 +187,8 @@ class _TableLayer(nn.Module):
         return table + self.out(nn.functional.gelu(mixed))
 
 
-class _DoubtHead(nn.Module):
-    """How much larger the variance of a joint is than the scene's scale says."""
+class _JointHead(nn.Module):
+    """A number of each joint, from what its views show."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -186,14 +197,20 @@ class _DoubtHead(nn.Module):
 
     def forward(self, table: Tensor, seen: Tensor, log_share: Tensor) -> Tensor:
         """(B, V, J, C), (B, V, J, 1), (B, V, J) -> (B, J)."""
-        table, share = table.detach(), log_share.detach().exp().to(table.dtype)[..., None] * seen
+        share = log_share.exp().to(table.dtype)[..., None] * seen
         spread = share.square().sum(1).clamp_min(1e-6).log()  # 1 over the views that count
         pooled = torch.cat([_mean(table, seen, 1)[:, 0], (table * share).sum(1), spread], dim=-1)
         return self.out(nn.functional.gelu(self.hidden(pooled)))[..., 0]
 
 
 def _prediction(
-    last: _Pass, views: Views, variance_m2: Tensor, points_px: Tensor, cameras: Camera, steps: int
+    last: _Pass,
+    views: Views,
+    variance_m2: Tensor,
+    noise_m2: Tensor,
+    points_px: Tensor,
+    cameras: Camera,
+    steps: int,
 ) -> Prediction:
     """The solution in the distorted image, with the covariance that the weights amount to."""
     number = views.seen.sum(1, keepdim=True)
@@ -206,15 +223,18 @@ def _prediction(
     refined = refine(
         last.points_world, points_px.movedim(1, 0), by_view, lambda _: precision, steps=steps
     )
-    covariance = refined.covariance_m2 * variance_m2[..., None, None]
     valid = last.valid & refined.valid & (number[:, 0] >= 2)
+    shape = torch.where(valid[..., None, None], refined.covariance_m2, 0.0)
+    points_world = torch.where(valid[..., None], refined.points_world, 0.0)
+    points_world, shape = with_body_prior(points_world, shape, valid, noise_m2)
+    covariance = shape * variance_m2[..., None, None]
     top = share.amax(1, keepdim=True)
     return Prediction(
-        points_world=torch.where(valid[..., None], refined.points_world, 0.0),
+        points_world=points_world,
         valid=valid,
         points_px=points_px,
         confidence=share / torch.where(top > 0, top, 1.0),
-        covariance=torch.where(valid[..., None, None], covariance, 0.0),
+        covariance=covariance,
     )
 
 

@@ -81,3 +81,25 @@ def test_one_joint_and_exact_points_have_finite_gradients() -> None:
     points = truth.clone().requires_grad_()
     weighing_loss(predicted(points), [points], truth, ALL[:2, :1]).backward()
     assert torch.isfinite(points.grad).all()
+
+
+def test_a_weight_is_how_often_a_joint_counts(truth) -> None:
+    points = truth + 0.01
+    points[0, 0] += 0.3
+    once, all_one = ALL.double(), weighing_loss(predicted(points), [], truth, ALL)
+    torch.testing.assert_close(weighing_loss(predicted(points), [], truth, once), all_one)
+    torch.testing.assert_close(weighing_loss(predicted(points), [], truth, 0.5 * once), all_one)
+    doubted = once.clone()
+    doubted[0, 0] = 0.1
+    assert float(weighing_loss(predicted(points), [], truth, doubted)) < float(all_one)
+
+
+def test_the_size_is_that_of_what_is_known(truth) -> None:
+    known = ALL.clone()
+    known[0, 0] = False
+    elsewhere = truth.clone()
+    elsewhere[0, 0] = 1e3
+    losses = [
+        weighing_loss(predicted(truth + 0.01), [], each, known) for each in (truth, elsewhere)
+    ]
+    torch.testing.assert_close(losses[0], losses[1])
