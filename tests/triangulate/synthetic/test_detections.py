@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from triangulate.skeleton import Skeleton
-from triangulate.synthetic.detections import Detections, Habits, Sides, detect
+from triangulate.synthetic.detections import Detections, Sides, detect
 from triangulate.synthetic.draws import seeded
+from triangulate.synthetic.habits import Habits
 from triangulate.synthetic.motion import walk
 from triangulate.synthetic.viewpoints import random_cameras
 
@@ -102,15 +103,6 @@ def test_what_is_missing_has_no_score() -> None:
     blind = ~found.observed.any(-1)
     assert blind.double().mean() == pytest.approx(0.2, abs=0.06)
     assert torch.isfinite(found.points_px).all()
-
-
-def test_random_habits_repeat_with_the_seed_and_stay_in_range() -> None:
-    habits = Habits.random(2000, seeded(3))
-    again = Habits.random(2000, seeded(3))
-    assert torch.equal(habits.sigma, again.sigma)
-    assert 0.001 <= habits.sigma.min() and habits.sigma.max() <= 0.06
-    assert (habits.known == 0).any() and (habits.known == 1).any()
-    assert ((habits.known >= 0) & (habits.known <= 1)).all()
 
 
 def test_heatmaps_of_poor_detections_are_wider() -> None:
