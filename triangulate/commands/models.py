@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from enum import StrEnum
 from pathlib import Path
@@ -12,16 +13,18 @@ import typer
 from triangulate.arguments import fetch_networks
 from triangulate.console import (
     SETTINGS,
+    nested_pairs,
     print_json,
     print_notes,
     print_pairs,
     print_table,
     uninterrupted,
 )
-from triangulate.errors import InputError, UsageError
+from triangulate.errors import UsageError
 from triangulate.options import JsonOption
 
 if TYPE_CHECKING:
+    from triangulate.models.published import Taken
     from triangulate.models.weights import Header
     from triangulate.skeleton import Skeleton
 
@@ -31,8 +34,12 @@ models = typer.Typer(
     **SETTINGS,  # type: ignore[arg-type]
 )
 
-_PUBLISHED_JOINTS = "h36m17"  # of the checkpoints with 17 joints
 _SHOWN_NAMES = 5
+_NEEDS_CENTRE = (
+    "these weights cannot find the body by themselves, as the layer of their heatmaps was frozen "
+    "while the rest learned: give a centre (centre_world=), or an algebraic network that finds it "
+    "(centre_from=; in the settings of evaluate, centre_from:)"
+)
 
 
 class ModelName(StrEnum):
@@ -93,7 +100,10 @@ def take_in(
     skeleton: Annotated[
         str | None,
         typer.Option(
-            "--skeleton", metavar="NAME", help="Its joints, such as h36m17 (those of 17)."
+            "--skeleton",
+            metavar="NAME",
+            help="Its joints, such as coco17; 17 are else taken as h36m17. A volumetric network's "
+            "cube stands about their pelvis, or the middle of their hips.",
         ),
     ] = None,
     half: Annotated[
@@ -106,50 +116,51 @@ def take_in(
     checkpoint it did not use.
     """
     with uninterrupted():
+        from triangulate.models.build import settings_of
         from triangulate.models.published import take_published
         from triangulate.models.weights import Card, save
+        from triangulate.skeleton import Skeleton
 
     if out.suffix != ".safetensors":
         raise UsageError(f"--out must end in .safetensors, got {out}")
     if volume_size % 32:
         raise UsageError(f"--volume-size must be a multiple of 32, got {volume_size}")
-    taken = take_published(weights, kind.value, volume_size, cuboid_side_m, volume_multiplier)
-    joints, notes = _joints(skeleton, taken.joints)
-    words = [
-        "triangulate",
-        "models",
-        "import",
-        weights.name,
-        "--kind",
-        kind.value,
-        "--out",
-        out.name,
-    ]
+    joints = None if skeleton is None else Skeleton.named(skeleton)
+    taken = take_published(
+        weights, kind.value, volume_size, cuboid_side_m, volume_multiplier, joints
+    )
+    settings = settings_of(taken.network)
+    words = ["triangulate", "models", "import", weights.name, "--kind", kind.value]
+    words += [] if skeleton is None else ["--skeleton", skeleton]
+    words += ["--out", out.name]
     card = Card(
         summary=f"published {kind.value} network, taken in from {weights.name}",
         data="as its authors say",
         command=shlex.join(words),
         limits="pixels are half a cell off and images BGR, as it was trained",
     )
-    save(taken.network, out, card, joints, half=half)
+    save(taken.network, out, card, taken.skeleton, half=half)
+    notes = [] if skeleton else [_assumed(taken)]
+    pairs = [("kind", kind.value), ("joints", str(taken.joints))]
+    if settings.kind == "volumetric":
+        notes.append(_NEEDS_CENTRE)
+        pairs.append(("cube about", _centre(settings.centre_joints, taken.skeleton)))
     print_notes([*notes, *_leftovers(taken.unused), *taken.cut])
-    pairs = [("kind", kind.value), ("joints", str(taken.joints)), ("written to", str(out))]
-    print_pairs("Weights", pairs)
+    print_pairs("Weights", [*pairs, ("written to", str(out))])
 
 
-def _joints(name: str | None, count: int) -> tuple[Skeleton | None, list[str]]:
-    """The joints of a published network, and what was assumed of them."""
-    from triangulate.skeleton import Skeleton
+def _assumed(taken: Taken) -> str:
+    """What was made of the joints, where nobody said."""
+    if taken.skeleton is None:
+        return f"its {taken.joints} joints have no names (--skeleton NAME)"
+    return f"the joints are taken as {taken.skeleton.name} (--skeleton NAME)"
 
-    if name is None and count != 17:
-        return None, [f"its {count} joints have no names (--skeleton NAME)"]
-    skeleton = Skeleton.named(name or _PUBLISHED_JOINTS)
-    if len(skeleton.joint_names) != count:
-        raise InputError(
-            f"--skeleton {name} has {len(skeleton.joint_names)} joints, the network {count}"
-        )
-    assumed = f"the joints are taken as {_PUBLISHED_JOINTS} (--skeleton NAME)"
-    return skeleton, [] if name else [assumed]
+
+def _centre(joints: list[int] | None, skeleton: Skeleton | None) -> str:
+    """The joints whose middle is a cube's centre."""
+    if joints is None or skeleton is None:
+        return "the median of all joints"
+    return ", ".join(skeleton.joint_names[joint] for joint in joints)
 
 
 def _leftovers(unused: tuple[str, ...]) -> list[str]:
@@ -195,22 +206,37 @@ def show(
     if as_json:
         print_json(_contents(header))
         return
-    card = header.card
+    print_pairs(name, nested_pairs({key: value for key, value in _card(header).items() if value}))
+
+
+def _card(header: Header) -> dict[str, Any]:
+    """A header for people: what matters first, and nothing twice."""
+    card, skeleton = header.card, header.skeleton
     joints = "without names"
-    if header.skeleton is not None:
-        joints = header.skeleton.name or ", ".join(header.skeleton.joint_names)
-    pairs = [
-        ("summary", card.summary),
-        ("data", card.data),
-        ("command", card.command),
-        *((f"  {metric}", str(value)) for metric, value in card.metrics.items()),
-        ("limits", card.limits),
-        ("joints", joints),
-        ("numbers", f"{header.num_parameters:,} in {header.num_bytes / 1e6:.1f} MB"),
-        *((key.replace("_", " "), str(value)) for key, value in header.settings),
-        ("file", str(header.path)),
-    ]
-    print_pairs(name, [(key, value) for key, value in pairs if value])
+    if skeleton is not None:
+        joints = skeleton.name or ", ".join(skeleton.joint_names)
+    figures = dict(card.metrics)
+    settings = figures.pop("settings", {})
+    shown = {
+        "summary": card.summary,
+        "data": _parsed(card.data),
+        "command": card.command,
+        "figures": figures,
+        "limits": card.limits,
+        "joints": joints,
+        "numbers": f"{header.num_parameters:,} in {header.num_bytes / 1e6:.1f} MB",
+        "model": header.settings.model_dump(mode="json"),
+    }
+    rest = {key: value for key, value in settings.items() if shown.get(key) != value}
+    return {**shown, "trained with": rest, "file": str(header.path)}
+
+
+def _parsed(text: str) -> Any:
+    """Settings that a card holds as JSON; other texts as they are."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _contents(header: Header) -> dict[str, Any]:

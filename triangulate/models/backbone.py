@@ -24,14 +24,14 @@ from triangulate.models.context import ContextBlock
 from triangulate.models.map_statistics import map_statistics
 from triangulate.models.residual import BasicBlock, Bottleneck, Style, conv_bn_relu, stage
 
-_DEPTHS: dict[int, tuple[int, int, int, int]] = {
-    18: (2, 2, 2, 2),
-    34: (3, 4, 6, 3),
-    50: (3, 4, 6, 3),
-    101: (3, 4, 23, 3),
-    152: (3, 8, 36, 3),
+DEPTHS: dict[int, tuple[type[BasicBlock | Bottleneck], tuple[int, int, int, int]]] = {
+    18: (BasicBlock, (2, 2, 2, 2)),
+    34: (BasicBlock, (3, 4, 6, 3)),
+    50: (Bottleneck, (3, 4, 6, 3)),
+    101: (Bottleneck, (3, 4, 23, 3)),
+    152: (Bottleneck, (3, 8, 36, 3)),
 }
-DEPTHS = tuple(_DEPTHS)
+"""ResNets by their number of layers: of which blocks, and how many in each stage."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class PoseResNet(nn.Module):
             style: where a bottleneck has its stride: "simple" on the 3x3, "caffe" on the first 1x1.
         """
         super().__init__()
-        if depth not in _DEPTHS:
-            raise ValueError(f"depth must be one of {list(_DEPTHS)}, got {depth}")
+        if depth not in DEPTHS:
+            raise ValueError(f"depth must be one of {list(DEPTHS)}, got {depth}")
         if style not in ("simple", "caffe"):
             raise ValueError(f"style must be 'simple' or 'caffe', got {style!r}")
         self.num_joints, self.num_confidences, self.depth = num_joints, num_confidences, depth
@@ -90,8 +90,7 @@ class PoseResNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        block = BasicBlock if depth < 50 else Bottleneck
-        counts = _DEPTHS[depth]
+        block, counts = DEPTHS[depth]
         widths = [64, 64 * block.expansion, 128 * block.expansion, 256 * block.expansion]
         self.layer1 = stage(block, widths[0], 64, counts[0], 1, style)
         self.layer2 = stage(block, widths[1], 128, counts[1], 2, style)

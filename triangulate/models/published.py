@@ -22,8 +22,11 @@ from triangulate.config.models import (
     VolumetricConfig,
 )
 from triangulate.errors import InputError
+from triangulate.models.backbone import DEPTHS
 from triangulate.models.build import build_model
+from triangulate.models.residual import BasicBlock, Bottleneck
 from triangulate.models.weights import fill
+from triangulate.skeleton import Skeleton
 
 Kind = Literal[
     "algebraic",
@@ -38,15 +41,9 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _HOMOGENEOUS_UNIT_M = 1e-3  # the published networks solve in millimetres, which matters
-_PELVIS = 6  # of the 17 joints of Human3.6M
+_JOINTS = "h36m17"  # of the checkpoints with 17 joints, where nobody says otherwise
+_CENTRES = (("pelvis",), ("mid_hip",), ("left_hip", "right_hip"))  # the first that a skeleton has
 _WRAPPINGS = ("state_dict", "model_state_dict", "model")
-_BLOCKS = {  # by depth: the blocks of each layer, and whether these have three convolutions
-    18: ((2, 2, 2, 2), False),
-    34: ((3, 4, 6, 3), False),
-    50: ((3, 4, 6, 3), True),
-    101: ((3, 4, 23, 3), True),
-    152: ((3, 8, 36, 3), True),
-}
 
 
 @dataclass(frozen=True)
@@ -56,12 +53,14 @@ class Taken:
     Attributes:
         network: in use (`eval`).
         joints: how many it finds.
+        skeleton: which; None where they have no names.
         unused: names in the checkpoint that it has no place for.
         cut: what was taken in part, in words.
     """
 
     network: nn.Module
     joints: int
+    skeleton: Skeleton | None
     unused: tuple[str, ...]
     cut: tuple[str, ...]
 
@@ -72,6 +71,7 @@ def load_published(
     volume_size: int = 64,
     cuboid_side_m: float = 2.5,
     volume_multiplier: float = 1.0,
+    skeleton: Skeleton | None = None,
 ) -> nn.Module:
     """A published network with its weights, in use (`eval`). It works in metres.
 
@@ -84,11 +84,16 @@ def load_published(
         volume_size: voxels along a side of a volumetric one's cube, a multiple of 32.
         cuboid_side_m: of that cube.
         volume_multiplier: sharpens its softmax.
+        skeleton: its joints; None: where there are 17, those of Human3.6M. A volumetric network's
+            cube stands about the pelvis, or about the middle of the hips where that is no joint
+            (as in COCO), as it was trained; without either, about the median of all joints.
 
     Raises:
-        InputError: no such file, no checkpoint, or one of another network.
+        InputError: no such file, no checkpoint, or one of another network or of other joints.
     """
-    taken = take_published(path_or_state_dict, kind, volume_size, cuboid_side_m, volume_multiplier)
+    taken = take_published(
+        path_or_state_dict, kind, volume_size, cuboid_side_m, volume_multiplier, skeleton
+    )
     if taken.unused or taken.cut:
         parts = [f"not used: {', '.join(taken.unused)}"] if taken.unused else []
         warnings.warn("; ".join([*parts, *taken.cut]), stacklevel=2)
@@ -101,6 +106,7 @@ def take_published(
     volume_size: int = 64,
     cuboid_side_m: float = 2.5,
     volume_multiplier: float = 1.0,
+    skeleton: Skeleton | None = None,
 ) -> Taken:
     """As `load_published`, but says what was not used instead of warning."""
     if kind not in KINDS:
@@ -111,8 +117,10 @@ def take_published(
         source, content = str(path_or_state_dict), _read(Path(path_or_state_dict))
     tensors = _tensors(content, source)
     _check_kind(tensors, kind, source)
+    skeleton = _skeleton(tensors, skeleton)
+    centre = _centre_joints(skeleton)
     try:
-        settings = _settings(tensors, kind, volume_size, cuboid_side_m, volume_multiplier)
+        settings = _settings(tensors, kind, volume_size, cuboid_side_m, volume_multiplier, centre)
     except ValidationError as error:
         raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
     network = build_model(settings)
@@ -120,7 +128,7 @@ def take_published(
     wanted = network.state_dict().keys()
     fill(network, {name: tensors[name] for name in wanted if name in tensors}, source)
     unused = tuple(name for name in tensors if name not in wanted)
-    return Taken(network.eval(), settings.joints, unused, cut)
+    return Taken(network.eval(), settings.joints, skeleton, unused, cut)
 
 
 def _read(path: Path) -> Any:
@@ -193,15 +201,46 @@ def _depth(tensors: Mapping[str, Tensor]) -> int | None:
         for which in (1, 2, 3, 4)
     )
     has_three = any(conv == 3 for _, _, conv in parts)
-    return next((depth for depth, kind in _BLOCKS.items() if kind == (counts, has_three)), None)
+    block = Bottleneck if has_three else BasicBlock
+    return next((depth for depth, stages in DEPTHS.items() if stages == (block, counts)), None)
+
+
+def _num_joints(tensors: Mapping[str, Tensor]) -> int:
+    """How many a network finds: a volumetric one has them in its volume."""
+    final = tensors["backbone.final_layer.weight"]
+    return len(tensors.get("volume_net.output_layer.weight", final))
+
+
+def _skeleton(tensors: Mapping[str, Tensor], given: Skeleton | None) -> Skeleton | None:
+    joints, published = _num_joints(tensors), Skeleton.named(_JOINTS)
+    if given is None:
+        return published if joints == len(published.joint_names) else None
+    if joints != len(given.joint_names):
+        raise InputError(
+            f"the skeleton {given.name or 'given'} has {len(given.joint_names)} joints, the "
+            f"network {joints}"
+        )
+    return given
+
+
+def _centre_joints(skeleton: Skeleton | None) -> list[int] | None:
+    """About which joints the published volumetric networks put their cube."""
+    names = () if skeleton is None else skeleton.joint_names
+    centre = next((each for each in _CENTRES if set(each) <= set(names)), None)
+    return None if centre is None else [names.index(name) for name in centre]
 
 
 def _settings(
-    tensors: Mapping[str, Tensor], kind: Kind, size: int, side_m: float, multiplier: float
+    tensors: Mapping[str, Tensor],
+    kind: Kind,
+    size: int,
+    side_m: float,
+    multiplier: float,
+    centre_joints: list[int] | None,
 ) -> AlgebraicConfig | RansacConfig | VolumetricConfig:
     """What the network of these weights is built from."""
     backbone = ResNetConfig(depth=_depth(tensors))  # type: ignore[arg-type]
-    joints = len(tensors["backbone.final_layer.weight"])
+    joints = _num_joints(tensors)
     if kind == "ransac":
         return RansacConfig(
             joints=joints,
@@ -218,14 +257,14 @@ def _settings(
             homogeneous_unit_m=_HOMOGENEOUS_UNIT_M,
         )
     return VolumetricConfig(
-        joints=len(tensors.get("volume_net.output_layer.weight", range(joints))),
+        joints=joints,
         backbone=backbone,
         aggregation=kind.removeprefix("volumetric-").replace("-", "_"),  # type: ignore[arg-type]
         channels=len(tensors.get("process_features.0.weight", range(32))),
         size=size,
         side_m=side_m,
         volume_multiplier=multiplier,
-        centre_joints=[_PELVIS] if joints == 17 else None,
+        centre_joints=centre_joints,
         finds_centre=False,  # the heatmaps' layer was frozen while the backbone learned
         sampling="published",
     )

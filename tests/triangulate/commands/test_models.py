@@ -11,11 +11,12 @@ import torch
 from typer.testing import CliRunner, Result
 
 from triangulate.cli import app
-from triangulate.config.models import AlgebraicConfig, UNetConfig
+from triangulate.config.models import AlgebraicConfig, UNetConfig, VolumetricConfig
 from triangulate.errors import InputError, UsageError
 from triangulate.models import weights
 from triangulate.models.backbone import PoseResNet
 from triangulate.models.build import build_model, settings_of
+from triangulate.models.volumetric import VolumetricTriangulator
 from triangulate.models.weights import Card, load, save
 from triangulate.skeleton import Skeleton
 
@@ -65,6 +66,28 @@ def test_what_is_not_used_is_said(checkpoint: Path, tmp_path: Path) -> None:
     assert "note: not used: backbone.alg_confidences.features.0.weight, " in result.stderr
     assert result.stderr.endswith(" and 15 more\n") and "taken as" not in result.stderr
     assert out.stat().st_size < 0.6 * checkpoint.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("words", "centre"), [([], "pelvis"), (["--skeleton", "coco17"], "left_hip, right_hip")]
+)
+def test_a_volumetric_network_says_that_it_needs_a_centre(
+    tmp_path: Path, words: list[str], centre: str
+) -> None:
+    torch.manual_seed(0)
+    network = VolumetricTriangulator(PoseResNet(17, depth=18), aggregation="sum", size=32)
+    torch.save(network.state_dict(), tmp_path / "weights.pth")
+    out = tmp_path / "vol.safetensors"
+    command = ["models", "import", tmp_path / "weights.pth", "--kind", "volumetric-sum", "--half"]
+    result = triangulate(*command, "--out", out, "--volume-size", 32, *words)
+    assert result.exit_code == 0, result.output
+    assert "cannot find the body by themselves, as the layer of their heatmaps" in result.stderr
+    assert "give a centre (centre_world=), or an algebraic network" in result.stderr
+    assert f"cube about  {centre}\n" in result.stdout
+    header = weights.read_header(out)
+    assert isinstance(header.settings, VolumetricConfig) and header.skeleton is not None
+    assert header.settings.centre_joints == [header.skeleton.index(x) for x in centre.split(", ")]
+    assert (" --skeleton coco17 " in header.card.command) == bool(words)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +150,24 @@ def test_a_card_is_shown(shipped: Path, by_name: bool) -> None:
         assert text in result.stdout
     shown = json.loads(triangulate("models", "show", name, "--json").stdout)
     assert shown["settings"]["backbone"]["kind"] == "unet" and len(shown["joints"]) == 17
+
+
+def test_settings_have_a_line_each(tmp_path: Path) -> None:
+    """Of weights that `triangulate train` wrote."""
+    path = tmp_path / "own.safetensors"
+    settings = AlgebraicConfig(backbone=UNetConfig(channels=[8, 8, 8, 6]))
+    data = {"kind": "synthetic", "mix": {"walk": 1.0}}
+    model = settings.model_dump(mode="json")
+    trained = {"model": model, "data": data, "loading": {"batch_size": 8}, "steps": 600}
+    card = Card(data=json.dumps(data), metrics={"loss": 3.5, "settings": trained})
+    save(build_model(settings), path, card)
+    lines = triangulate("models", "show", path).stdout.splitlines()
+    spaced = [" ".join(line.split()) for line in lines]
+    for line in ("kind synthetic", "walk 1.0", "loss 3.5", "channels [8, 8, 8, 6]", "batch_size 8"):
+        assert spaced.count(line) == 1
+    assert max(map(len, lines[1:-1])) < 70
+    below = lines[lines.index("trained with") + 1 :]
+    assert [line.split()[0] for line in below] == ["loading", "batch_size", "steps", "file"]
 
 
 def test_weights_that_are_not_there(shipped: Path) -> None:

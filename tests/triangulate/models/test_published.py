@@ -9,8 +9,11 @@ import torch
 from torch import Tensor
 
 from triangulate.errors import InputError
+from triangulate.geometry.camera import Camera
 from triangulate.models.build import settings_of
+from triangulate.models.prediction import Prediction
 from triangulate.models.published import KINDS, load_published, take_published
+from triangulate.skeleton import Skeleton
 
 
 @pytest.fixture
@@ -88,6 +91,44 @@ def test_weights_of_the_volumetric_network_are_where_they_belong(parity) -> None
         network.predict(images, parity.cameras(2, (128, 160)))
 
 
+@pytest.mark.parametrize(
+    ("name", "centre"),
+    [
+        (None, [6]),
+        ("h36m17", [6]),
+        ("h36m17_mmpose", [0]),
+        ("coco17", [11, 12]),
+    ],
+)
+def test_the_skeleton_says_where_the_cube_stands(parity, no_random_weights, name, centre) -> None:
+    skeleton = None if name is None else Skeleton.named(name)
+    taken = take_published(empty(parity, "vol_r18"), "volumetric-sum", 32, skeleton=skeleton)
+    assert taken.network.centre_joints == centre
+    assert taken.skeleton == Skeleton.named(name or "h36m17")
+    nameless = take_published(
+        empty(parity, "vol_r18"), "volumetric-sum", 32, skeleton=Skeleton.anonymous(17)
+    )
+    assert nameless.network.centre_joints is None
+
+
+def test_the_centre_of_coco_joints_is_the_middle_of_the_hips(parity) -> None:
+    network = load_published(
+        parity.weights("vol_r18"), "volumetric-sum", 32, skeleton=Skeleton.named("coco17")
+    )
+    joints = torch.rand(1, 17, 3, dtype=torch.float64)
+
+    class Source:
+        def predict(self, images: Tensor, cameras: Camera, *, views: Tensor | None = None):
+            there = torch.ones(1, 17, dtype=torch.bool)
+            empty = torch.zeros(0)
+            return Prediction(joints, there, empty, empty, empty)
+
+    images, cameras = torch.zeros(1, 2, 3, 128, 160), parity.cameras(2, (128, 160))
+    found = network.predict(images, cameras, centre_from=Source(), keep_maps=True)
+    middle = found.grid_world.mean((1, 2, 3))
+    torch.testing.assert_close(middle, (joints[:, 11] + joints[:, 12]) / 2)
+
+
 def test_the_size_of_volumes_reaches_the_network(parity, no_random_weights) -> None:
     network = load_published(empty(parity, "vol_r18"), "volumetric-max", 32, 2.0, 7.0)
     assert (network.size, network.side_m, network.volume_multiplier) == (32, 2.0, 7.0)
@@ -138,6 +179,11 @@ def test_weights_of_another_kind(parity) -> None:
         empty(parity, "vol_r18"), "volumetric-conf"
     )
     assert "it fits algebraic, " in refusal(empty(parity, "alg_r18"), "volumetric-sum")
+
+
+def test_a_skeleton_of_other_joints(parity) -> None:
+    with pytest.raises(InputError, match="the skeleton body25 has 25 joints, the network 17"):
+        load_published(empty(parity, "alg_r18"), "ransac", skeleton=Skeleton.named("body25"))
 
 
 def test_weights_of_another_network(parity, no_random_weights) -> None:
