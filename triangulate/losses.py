@@ -86,7 +86,7 @@ def volumetric_ce(
 
 
 def heatmap_cross_entropy(
-    heatmaps: Tensor,
+    log_heatmaps: Tensor,
     truth_px: Tensor,
     weights: Tensor,
     sigma_cells: float = 1.0,
@@ -95,20 +95,24 @@ def heatmap_cross_entropy(
     """Cross-entropy of heatmaps with a Gaussian around the truth.
 
     Args:
-        heatmaps: (*B, H, W) of mass one.
+        log_heatmaps: (*B, H, W) finite logarithms of heatmaps of mass one: `log_softmax_maps` of
+            what these are the softmax of, or else `log_mass`.
         truth_px: (*B, 2) in heatmap pixels, finite everywhere.
         weights: (*B,) non-negative; a joint outside its map has weight 0.
         sigma_cells: of the Gaussian, in heatmap pixels.
         total: the sum of all weights; by default that of `weights`.
     """
-    height, width = heatmaps.shape[-2:]
+    height, width = log_heatmaps.shape[-2:]
     across = _gaussian(truth_px[..., 0], width, sigma_cells)  # (*B, W)
     down = _gaussian(truth_px[..., 1], height, sigma_cells)
-    smallest = torch.finfo(heatmaps.dtype).tiny
-    log_mass = torch.log(heatmaps + smallest)
-    row_surprise = -(log_mass * across[..., None, :]).sum(-1)
+    row_surprise = -(log_heatmaps * across[..., None, :]).sum(-1)
     surprise = (row_surprise * down).sum(-1)
     return (surprise * weights).sum() / _at_least_one(weights.sum() if total is None else total)
+
+
+def log_mass(heatmaps: Tensor) -> Tensor:
+    """Logarithms of heatmaps of any shape that may hold zeros; these give no gradient."""
+    return torch.log(heatmaps + torch.finfo(heatmaps.dtype).tiny)
 
 
 def inside_map(points_px: Tensor, size: tuple[int, int]) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
+from triangulate.geometry.heatmap import log_softmax_maps
 from triangulate.geometry.volume import cuboid_grid
 from triangulate.losses import (
     heatmap_cross_entropy,
@@ -20,6 +21,7 @@ from triangulate.losses import (
     keypoint_mae,
     keypoint_mse,
     keypoint_mse_smooth,
+    log_mass,
     volumetric_ce,
 )
 
@@ -136,12 +138,13 @@ def test_heatmap_cross_entropy_by_hand() -> None:
     heatmaps = torch.full((1, 3, 4), 1 / 12, dtype=torch.float64)
     truth_px = torch.tensor([[1.0, 2.0]], dtype=torch.float64)
     ones = torch.ones(1, dtype=torch.float64)
-    assert float(heatmap_cross_entropy(heatmaps, truth_px, ones)) == pytest.approx(math.log(12))
+    found = heatmap_cross_entropy(log_mass(heatmaps), truth_px, ones)
+    assert float(found) == pytest.approx(math.log(12))
     x, y = torch.arange(4), torch.arange(3)
     target = torch.exp(-0.5 * ((x - 1.0) ** 2 + (y[:, None] - 2.0) ** 2) / 0.7**2).double()
     target = (target / target.sum())[None]
     least = -(target * target.log()).sum()
-    found = heatmap_cross_entropy(target, truth_px, ones, sigma_cells=0.7)
+    found = heatmap_cross_entropy(log_mass(target), truth_px, ones, sigma_cells=0.7)
     torch.testing.assert_close(found, least)
 
 
@@ -152,8 +155,7 @@ def test_heatmap_cross_entropy_is_least_at_the_truth_and_ignores_what_does_not_c
     weights = (torch.rand(2, 3, 5, generator=generator) < 0.5).double()
 
     def loss(raw: Tensor) -> Tensor:
-        mass = torch.softmax(raw.flatten(-2), -1).view_as(raw)
-        return heatmap_cross_entropy(mass, truth_px, weights)
+        return heatmap_cross_entropy(log_softmax_maps(raw, 2), truth_px, weights)
 
     assert gradcheck(loss, logits.requires_grad_())
     (gradient,) = torch.autograd.grad(loss(logits), logits)
@@ -164,9 +166,36 @@ def test_a_heatmap_without_mass_at_the_truth_gives_a_finite_loss() -> None:
     heatmaps = torch.zeros(1, 4, 6)
     heatmaps[0, 0, 0] = 1.0
     heatmaps.requires_grad_()
-    loss = heatmap_cross_entropy(heatmaps, torch.tensor([[5.0, 3.0]]), torch.ones(1))
+    truth_px, ones = torch.tensor([[5.0, 3.0]]), torch.ones(1)
+    loss = heatmap_cross_entropy(log_mass(heatmaps), truth_px, ones)
     loss.backward()
     assert bool(loss.isfinite())
+
+
+def test_before_the_softmax_is_as_after_it_and_still_leads_back_where_nothing_is_left() -> None:
+    generator = torch.Generator().manual_seed(6)
+    logits = torch.randn(3, 4, 6, generator=generator, dtype=torch.float64, requires_grad=True)
+    truth_px = 3 * torch.rand(3, 2, generator=generator, dtype=torch.float64)
+    ones = torch.ones(3, dtype=torch.float64)
+
+    def both(raw: Tensor) -> tuple[Tensor, Tensor]:
+        after = log_mass(torch.softmax(raw.flatten(-2), -1).view_as(raw))
+        before = log_softmax_maps(raw, 2)
+        first, second = (heatmap_cross_entropy(x, truth_px, ones) for x in (before, after))
+        return first, second
+
+    gradients = [torch.autograd.grad(loss, logits)[0] for loss in both(logits)]
+    torch.testing.assert_close(*both(logits))
+    torch.testing.assert_close(*gradients)
+
+    far = torch.zeros(1, 4, 6)
+    far[0, 0, 0] = 200.0  # the other cells' mass is zero in float32
+    far.requires_grad_()
+    truth_px, ones = torch.tensor([[5.0, 3.0]]), torch.ones(1)
+    loss = heatmap_cross_entropy(log_softmax_maps(far, 2), truth_px, ones)
+    (gradient,) = torch.autograd.grad(loss, far)
+    assert loss.item() == pytest.approx(200.0, rel=1e-3)
+    assert gradient[0, 3, 5].item() < -0.1 and gradient[0, 0, 0].item() == pytest.approx(1.0)
 
 
 def test_inside_map() -> None:

@@ -34,6 +34,16 @@ def normalise_maps(maps: Tensor, num_dims: int, normalise: Normalise = "softmax"
     return mass.reshape(maps.shape)
 
 
+def log_softmax_maps(maps: Tensor, num_dims: int) -> Tensor:
+    """The logarithm of `normalise_maps(maps, num_dims)`, also where that mass is too small.
+
+    Args:
+        maps: (*B, ...) with `num_dims` spatial dims last.
+        num_dims: 2 for heatmaps, 3 for volumes.
+    """
+    return torch.log_softmax(maps.flatten(-num_dims), dim=-1).reshape(maps.shape)
+
+
 def soft_argmax_2d(
     heatmaps: Tensor, normalise: Normalise = "softmax", window: int | None = None
 ) -> tuple[Tensor, Tensor]:

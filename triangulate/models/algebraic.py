@@ -84,7 +84,7 @@ class AlgebraicTriangulator(ImageNetwork):
             images: (B, V, 3, H, W) normalised, see `normalise_images`.
             cameras: (B, V), or (V,) for all moments.
             views: (B, V) bool, False where a view is missing.
-            keep_maps: whether the prediction has `heatmaps`.
+            keep_maps: whether the prediction has `heatmaps` and `heatmap_logits`.
 
         Returns:
             The joints in float64. `valid` where the views leave no direction open and the point is
@@ -96,7 +96,7 @@ class AlgebraicTriangulator(ImageNetwork):
         with torch.autocast(images.device.type, enabled=False):
             of_images = cameras_of(cameras, views)
             of_maps = map_cameras(of_images, size_of(images), size_of(maps.heatmaps), self.sampling)
-            points, mass = self.locate(maps.heatmaps)
+            points, mass, sharp = self.locate(maps.heatmaps)
             variance = variance_cells2(mass, points) + FLOOR_CELLS2
             seen = views[..., None] & (mass.sum((-2, -1)) > 0)
             confidence = self._confidence(maps.confidence, variance, seen)
@@ -109,14 +109,21 @@ class AlgebraicTriangulator(ImageNetwork):
             )
             points_px = image_points(points, of_maps, of_images)
         return Prediction(
-            *solved[:2], points_px, confidence, solved[2], mass if keep_maps else None
+            *solved[:2],
+            points_px,
+            confidence,
+            solved[2],
+            mass if keep_maps else None,
+            heatmap_logits=sharp if keep_maps and self.normalise == "softmax" else None,
         )
 
-    def locate(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
-        """Points (*B, 2) in map pixels of heatmaps (*B, h, w), and these as mass one."""
+    def locate(self, heatmaps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Points (*B, 2) in map pixels of heatmaps (*B, h, w), these as mass one, and sharpened."""
         sharp = heatmaps.float() * self.heatmap_multiplier
         points, mass = soft_argmax_2d(sharp, self.normalise, self.window)
-        return points, mass if self.window is None else normalise_maps(sharp, 2, self.normalise)
+        if self.window is not None:
+            mass = normalise_maps(sharp, 2, self.normalise)
+        return points, mass, sharp
 
     def _confidence(self, learned: Tensor | None, variance: Tensor, seen: Tensor) -> Tensor:
         """(B, V, J) in [0, 1]: what the rows of each view weigh, against one another."""

@@ -21,6 +21,7 @@ class Prediction:
         heatmaps: (B, V, J, H, W) of mass one, where asked for.
         volume: (B, J, X, Y, Z) of mass one, where asked for and the estimator has one.
         grid_world: (B, X, Y, Z, 3) where the volume's voxels lie, with `volume`.
+        heatmap_logits: (B, V, J, H, W) what `heatmaps` are the softmax of, where they are one.
     """
 
     points_world: Tensor
@@ -31,3 +32,4 @@ class Prediction:
     heatmaps: Tensor | None = None
     volume: Tensor | None = None
     grid_world: Tensor | None = None
+    heatmap_logits: Tensor | None = None

@@ -7,6 +7,7 @@ where there are few, instead of drawing ten of them.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -84,10 +85,11 @@ class RansacTriangulator(ImageNetwork):
         with torch.no_grad():
             solved = self._solve(points.double(), of_maps, views, scale)
         points_px = image_points(points, of_maps, of_images)
-        mass = None
-        if keep_maps:
-            mass = normalise_maps(maps.heatmaps.float() * self.heatmap_multiplier, 2)
-        return Prediction(solved[0], solved[1], points_px, solved[3], solved[2], mass)
+        found = Prediction(solved[0], solved[1], points_px, solved[3], solved[2])
+        if not keep_maps:
+            return found
+        logits = maps.heatmaps.float() * self.heatmap_multiplier
+        return replace(found, heatmaps=normalise_maps(logits, 2), heatmap_logits=logits)
 
     def _solve(
         self, points_px: Tensor, cameras: Camera, views: Tensor, scale: float

@@ -136,7 +136,8 @@ class VolumetricTriangulator(ImageNetwork):
             centre_world: (B, 3) of the cubes; None: found from the backbone's own heatmaps, which
                 published weights cannot.
             rotation: (B, 3, 3) turns the cubes about their centres, as in training.
-            keep_maps: whether the prediction has `heatmaps`, `volume` and `grid_world`.
+            keep_maps: whether the prediction has `heatmaps`, `heatmap_logits`, `volume` and
+                `grid_world`.
 
         Returns:
             The joints in float64. `points_px` are those of the backbone's heatmaps, `confidence` is
@@ -149,7 +150,8 @@ class VolumetricTriangulator(ImageNetwork):
         with torch.autocast(images.device.type, enabled=False):
             of_images = cameras_of(cameras, views)
             of_maps = map_cameras(of_images, size_of(images), size_of(maps.heatmaps), self.sampling)
-            points, mass = soft_argmax_2d(maps.heatmaps.float() * self.heatmap_multiplier)
+            logits_2d = maps.heatmaps.float() * self.heatmap_multiplier
+            points, mass = soft_argmax_2d(logits_2d)
             points_px = image_points(points, of_maps, of_images)
         if self.aggregation == "logsum":
             found = self.heatmap_volume(
@@ -160,7 +162,8 @@ class VolumetricTriangulator(ImageNetwork):
                 rotation=rotation,
                 keep_maps=keep_maps,
             )
-            return replace(found, points_px=points_px)
+            kept = logits_2d if keep_maps else None
+            return replace(found, points_px=points_px, heatmap_logits=kept)
         seen = views[..., None].expand(mass.shape[:3])
         if centre_world is None:
             joints = algebraic_points(points, mass, of_maps, seen)
@@ -170,9 +173,10 @@ class VolumetricTriangulator(ImageNetwork):
         logits = self._volumes(maps, of_images, size_of(images), grid, views)
         with torch.autocast(images.device.type, enabled=False):
             read = read_volume(logits, grid[:, None], self._step_m, self.volume_multiplier)
-            return volume_prediction(
+            found = volume_prediction(
                 *read, grid, points_px, mass, of_maps, seen, keep_maps=keep_maps
             )
+            return replace(found, heatmap_logits=logits_2d if keep_maps else None)
 
     @torch.no_grad()
     def predict(

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from triangulate.data.sample import Sample
+from triangulate.geometry.heatmap import log_softmax_maps
 from triangulate.losses import (
     heatmap_cross_entropy,
     inside_map,
     keypoint_mae,
     keypoint_mse,
     keypoint_mse_smooth,
+    log_mass,
     volumetric_ce,
 )
 from triangulate.models.prediction import Prediction
@@ -106,20 +108,28 @@ def objective(
 def _heatmap_term(
     prediction: Prediction, sample: Sample, loss: LossConfig, counts: Counts
 ) -> Tensor:
-    if prediction.heatmaps is None:
-        raise ValueError("loss.heatmap needs a model with heatmaps, got a prediction without")
-    height, width = prediction.heatmaps.shape[-2:]
+    log_heatmaps = _log_heatmaps(prediction)
+    height, width = log_heatmaps.shape[-2:]
     cameras = map_cameras(sample.cameras, size_of(sample.images), (width, height))
     points_px, _ = cameras.project(_truth_of_views(sample))
     weights = heatmap_weights(sample, loss.hidden_weight)
     points_px = torch.where(weights[..., None] > 0, points_px, 0.0)
     return heatmap_cross_entropy(
-        prediction.heatmaps.float(),
+        log_heatmaps,
         points_px.float(),
         weights,
         loss.heatmap_sigma_cells,
         counts.heatmap,
     )
+
+
+def _log_heatmaps(prediction: Prediction) -> Tensor:
+    """(B, V, J, h, w), from before the softmax where there is one: it loses what is small."""
+    if prediction.heatmap_logits is not None:
+        return log_softmax_maps(prediction.heatmap_logits.float(), 2)
+    if prediction.heatmaps is not None:
+        return log_mass(prediction.heatmaps.float())
+    raise ValueError("loss.heatmap needs a model with heatmaps, got a prediction without")
 
 
 def _truth_of_views(sample: Sample) -> Tensor:

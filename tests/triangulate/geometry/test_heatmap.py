@@ -8,7 +8,7 @@ import torch
 from kornia.geometry.subpix import dsnt, spatial_soft_argmax2d
 from torch import Tensor
 
-from triangulate.geometry.heatmap import normalise_maps, soft_argmax_2d
+from triangulate.geometry.heatmap import log_softmax_maps, normalise_maps, soft_argmax_2d
 from triangulate.geometry.volume import soft_argmax_3d
 
 BATCHES = [(), (1,), (3, 1, 2)]
@@ -108,6 +108,17 @@ def test_no_mass_is_told_by_the_map() -> None:
 def test_gradients(normalise, window) -> None:
     heatmaps = random_maps(2, 4, 5).requires_grad_()
     assert torch.autograd.gradcheck(lambda maps: soft_argmax_2d(maps, normalise, window), heatmaps)
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+def test_the_logarithm_of_the_softmax(batch) -> None:
+    maps = random_maps(*batch, 5, 8)
+    torch.testing.assert_close(log_softmax_maps(maps, 2), normalise_maps(maps, 2).log())
+    volumes = random_maps(*batch, 3, 4, 5)
+    torch.testing.assert_close(log_softmax_maps(volumes, 3), normalise_maps(volumes, 3).log())
+    assert bool(log_softmax_maps(1e4 * maps.float(), 2).isfinite().all())
+    small = random_maps(2, 3, 4).requires_grad_()
+    assert torch.autograd.gradcheck(lambda each: log_softmax_maps(each, 2), small)
 
 
 def test_as_kornia_does() -> None:

@@ -110,6 +110,22 @@ def test_the_heatmap_term_is_least_where_the_heatmaps_are_right() -> None:
     assert objective(shifted, sample, loss, counts)[0].item() > least + 0.3
 
 
+def test_the_heatmap_term_is_that_of_the_logits_where_they_are_at_hand() -> None:
+    sample = batch(2)
+    without = prediction_of(sample)
+    assert without.heatmaps is not None
+    loss, counts = LossConfig(heatmap=1.0), Counts.of(sample, 0.5)
+    logits = without.heatmaps.log() + 3.0  # the softmax does not see the constant
+    same = objective(replace(without, heatmap_logits=logits), sample, loss, counts)[0]
+    assert same.item() == pytest.approx(objective(without, sample, loss, counts)[0].item())
+    sharp = (1000 * logits).requires_grad_()
+    total, _ = objective(replace(without, heatmap_logits=sharp), sample, loss, counts)
+    (gradient,) = torch.autograd.grad(total, sharp)
+    counted = heatmap_weights(sample, 0.5) > 0
+    assert bool(gradient[counted].flatten(-2).any(-1).all())
+    assert bool(gradient.isfinite().all())
+
+
 def test_what_a_term_needs() -> None:
     sample = batch(1)
     prediction = replace(prediction_of(sample), heatmaps=None)
