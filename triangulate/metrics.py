@@ -17,18 +17,46 @@ from triangulate.geometry.similarity import align
 PCK_THRESHOLD_M = 0.15
 """As in MPI-INF-3DHP (Mehta et al. 2017)."""
 
+PCKH_HEADS = 0.5
+"""How far a joint may be off for PCKh, in heads (Andriluka et al. 2014)."""
+
 RESAMPLES = 2000
 _AUC_STEPS = 30  # thresholds of 5 mm to 150 mm
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and where it would lie in 95 % of repetitions with other moments."""
+    """A figure and where it would lie in 95 % of repetitions with other moments.
 
-    mean: float
+    Attributes:
+        value: the figure; NaN where no moment gives one.
+        low: where the interval begins; NaN where there are fewer than two moments, as they say
+            nothing about others.
+        high: where it ends; NaN likewise.
+        count: of moments; None where somebody else says.
+    """
+
+    value: float
     low: float
     high: float
-    count: int
+    count: int | None = None
+
+    def __str__(self) -> str:
+        """As in a table."""
+        return self._text(".1f")
+
+    def as_percent(self) -> str:
+        """The same of a share."""
+        return self._text(".1%")
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there were moments enough to tell how sure the figure is."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+    def _text(self, form: str) -> str:
+        value = format(self.value, form)
+        return f"{value} ({self.low:{form}} to {self.high:{form}})" if self.is_known else value
 
 
 def joint_errors(points_world: Tensor, truth_world: Tensor) -> Tensor:
@@ -98,11 +126,11 @@ def bootstrap_mean(values: Tensor, seed: int = 0, resamples: int = RESAMPLES) ->
     """The mean of (N,) values with a 95 % percentile interval (Efron & Tibshirani 1993, 13.3).
 
     The values are taken as independent; frames of one take are not, so its interval is too narrow.
+    One value has a mean and no interval.
     """
-    count = len(values)
-    if count == 0:
-        return Interval(math.nan, math.nan, math.nan, 0)
-    values = values.double().cpu()
+    count, values = len(values), values.double().cpu()
+    if count < 2:
+        return Interval(float(values.mean()), math.nan, math.nan, count)
     generator = torch.Generator().manual_seed(seed)
     means = torch.stack(
         [

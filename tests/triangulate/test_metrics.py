@@ -9,6 +9,7 @@ import torch
 
 from triangulate.geometry.rigid import rotation_from_vector
 from triangulate.metrics import (
+    Interval,
     aligned_errors,
     area_under_curve,
     bootstrap_mean,
@@ -79,10 +80,10 @@ def test_an_interval_is_that_of_the_standard_error() -> None:
     generator = torch.Generator().manual_seed(5)
     values = 10 + 2 * torch.randn(400, generator=generator, dtype=torch.float64)
     interval = bootstrap_mean(values)
-    assert interval.mean == pytest.approx(float(values.mean()))
+    assert interval.value == pytest.approx(float(values.mean()))
     error = float(values.std()) / 20
-    assert interval.low == pytest.approx(interval.mean - 1.96 * error, abs=0.2 * error)
-    assert interval.high == pytest.approx(interval.mean + 1.96 * error, abs=0.2 * error)
+    assert interval.low == pytest.approx(interval.value - 1.96 * error, abs=0.2 * error)
+    assert interval.high == pytest.approx(interval.value + 1.96 * error, abs=0.2 * error)
     assert interval == bootstrap_mean(values)
     assert interval.count == 400
 
@@ -110,4 +111,17 @@ def test_a_paired_gain_sees_what_separate_intervals_do_not() -> None:
 
 
 def test_nothing_to_resample() -> None:
-    assert math.isnan(bootstrap_mean(torch.zeros(0)).mean)
+    assert math.isnan(bootstrap_mean(torch.zeros(0)).value)
+
+
+def test_one_moment_has_a_mean_and_no_interval() -> None:
+    interval = bootstrap_mean(torch.tensor([12.25]))
+    assert (interval.value, interval.count, interval.is_known) == (12.25, 1, False)
+    assert math.isnan(interval.low) and math.isnan(interval.high)
+    assert bootstrap_mean(torch.tensor([12.25, 12.25])).is_known
+
+
+def test_an_interval_as_text() -> None:
+    assert str(Interval(12.34, 11.0, 14.06)) == "12.3 (11.0 to 14.1)"
+    assert Interval(0.123, 0.1, 0.2).as_percent() == "12.3% (10.0% to 20.0%)"
+    assert str(Interval(12.34, math.nan, math.nan, 1)) == "12.3"

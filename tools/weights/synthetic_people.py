@@ -131,13 +131,13 @@ def _by_views(report: Report) -> str:
     rows.append("|---" * (len(counts) + 2) + "|")
     for name in ("plain", "logsum", NETWORK):
         figures = report.figures[name]
-        means = [figures.by_views_mm[count].mean for count in counts] + [figures.absolute_mm.mean]
+        means = [figures.by_views_mm[count].value for count in counts] + [figures.absolute_mm.value]
         rows.append(f"| {TITLES[name]} | " + " | ".join(f"{mean:.1f}" for mean in means) + " |")
     return "\n".join(rows)
 
 
 def _interval(interval: Interval) -> str:
-    return f"{interval.mean:.1f} [{interval.low:.1f}, {interval.high:.1f}]"
+    return f"{interval.value:.1f} [{interval.low:.1f}, {interval.high:.1f}]"
 
 
 def _measured(scene: str, weights: Path, data: Path, samples: int) -> Report:
@@ -150,9 +150,9 @@ def _figures(report: Report) -> dict[str, float]:
     figures = report.figures[NETWORK]
     plain = report.figures["plain"]
     return {
-        "mean_mm": round(figures.absolute_mm.mean, 1),
+        "mean_mm": round(figures.absolute_mm.value, 1),
         "median_mm": round(figures.median_mm, 1),
-        "plain_dlt_mean_mm": round(plain.absolute_mm.mean, 1),
+        "plain_dlt_mean_mm": round(plain.absolute_mm.value, 1),
     }
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from triangulate.adaptation.trajectories import bone_lengths
 from triangulate.geometry.camera import Camera
+from triangulate.metrics import Interval as Interval
 
 Estimator = Callable[[NDArray[np.bool_]], NDArray[np.float64]]
 """From the (V,) cameras that take part to joints (T, J, 3) in metres, NaN where unknown."""
@@ -22,23 +23,6 @@ Estimator = Callable[[NDArray[np.bool_]], NDArray[np.float64]]
 RESAMPLES = 1000
 MAX_HELD_OUT = 6
 """Cameras left out, one at a time; more of them cost time and tell little."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure and where it would lie in 95 % of repetitions with other stretches of frames."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        """As in a table."""
-        return f"{self.value:.1f} ({self.low:.1f} to {self.high:.1f})"
-
-    def as_percent(self) -> str:
-        """The same of a share."""
-        return f"{self.value:.1%} ({self.low:.1%} to {self.high:.1%})"
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from triangulate.console import print_json, print_table, progress_bar, uninterrupted, waiting
+from triangulate.console import (
+    print_json,
+    print_notes,
+    print_table,
+    progress_bar,
+    uninterrupted,
+    waiting,
+)
 from triangulate.options import JsonOption, parse_names
 
 if TYPE_CHECKING:
     from triangulate.evaluation.run import Report
     from triangulate.metrics import Interval
+
+_ONE_MOMENT = "an interval needs two moments or more: figures without one are of a single one"
 
 
 def evaluate(
@@ -66,7 +76,10 @@ def evaluate(
 
 
 def _print(report: Report) -> None:
-    columns = ["estimator", "MPJPE", "median", "relative", "PA", "PCK", "PCKh", "AUC", "found"]
+    within = report.thresholds
+    columns = ["estimator", "MPJPE", "median", "relative", "PA"]
+    columns += [f"PCK {within['pck_mm']:g} mm", f"PCKh {within['pckh_heads']:g} heads"]
+    columns += [f"AUC 0-{within['auc_mm']:g} mm", "found"]
     rows = []
     for name, figures in report.figures.items():
         row = [name, _text(figures.absolute_mm), f"{figures.median_mm:.1f}"]
@@ -77,11 +90,14 @@ def _print(report: Report) -> None:
         rows.append([*row, "" if gain is None else _text(gain)] if report.baseline else row)
     if report.baseline:
         columns.append(f"gain over {report.baseline}")
-    print_table(f"Errors in mm over {report.count} moments", columns, rows)
+    moments = "one moment" if report.count == 1 else f"{report.count} moments"
+    print_table(f"Errors in mm over {moments}", columns, rows)
     all_figures = report.figures
     _print_parts("joint", {name: each.by_joint_mm for name, each in all_figures.items()})
     _print_parts("group", {name: each.by_group_mm for name, each in all_figures.items()})
     _print_parts("views", {name: each.by_views_mm for name, each in all_figures.items()})
+    if any(interval.count == 1 for each in all_figures.values() for interval in each.intervals):
+        print_notes([_ONE_MOMENT])
 
 
 def _print_parts(part: str, by_name: Mapping[str, Mapping[Any, Interval | float]]) -> None:
@@ -93,8 +109,7 @@ def _print_parts(part: str, by_name: Mapping[str, Mapping[Any, Interval | float]
 
 
 def _text(value: Interval | float | None) -> str:
-    if value is None:
+    figure = value if isinstance(value, float | None) else value.value
+    if figure is None or math.isnan(figure):
         return "-"
-    if isinstance(value, float):
-        return f"{value:.1f}"
-    return f"{value.mean:.1f} [{value.low:.1f}, {value.high:.1f}]"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)

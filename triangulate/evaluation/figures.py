@@ -12,6 +12,7 @@ from torch import Tensor
 
 from triangulate.evaluation.measuring import Measured
 from triangulate.metrics import (
+    PCKH_HEADS,
     Interval,
     aligned_errors,
     area_under_curve,
@@ -46,7 +47,7 @@ class Figures:
         auc: the mean share over thresholds up to that of `pck`.
         found: share of the known joints that are predicted at all.
         by_joint_mm: absolute, by name.
-        by_group_mm: absolute, by name, for groups with moments.
+        by_group_mm: absolute, by name, for groups with moments; one moment has no interval.
         by_views_mm: absolute, by the number of views.
     """
 
@@ -61,6 +62,13 @@ class Figures:
     by_joint_mm: dict[str, float]
     by_group_mm: dict[str, Interval]
     by_views_mm: dict[int, Interval]
+
+    @property
+    def intervals(self) -> list[Interval]:
+        """Of all figures that have one, or would with more moments."""
+        whole = [self.absolute_mm, self.relative_mm, self.aligned_mm]
+        parts = [*self.by_group_mm.values(), *self.by_views_mm.values()]
+        return [interval for interval in (*whole, *parts) if interval is not None]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -147,7 +155,7 @@ def _pckh(
         return None
     head, neck = (names.index(name) for name in config.head)
     has_head = measured.known & measured.known[:, [head, neck]].all(-1, keepdim=True)
-    threshold_m = 0.5 * head_sizes(measured.truth_world, head, neck)
+    threshold_m = PCKH_HEADS * head_sizes(measured.truth_world, head, neck)
     return _share(correct(judged, threshold_m), has_head)
 
 

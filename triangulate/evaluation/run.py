@@ -22,7 +22,7 @@ from triangulate.evaluation.estimators import NETWORK, check_names, estimators
 from triangulate.evaluation.figures import Figures, absolute_mm, figures_of, gain_mm
 from triangulate.evaluation.measuring import Measured, batches, measure
 from triangulate.evaluation.passing import Passing, check_size, choose_device
-from triangulate.metrics import Interval
+from triangulate.metrics import PCKH_HEADS, Interval
 from triangulate.models.weights import load, read_header
 
 if TYPE_CHECKING:
@@ -39,12 +39,15 @@ class Report:
         gains_mm: how much smaller each estimator's errors are than the baseline's; the interval
             is of the paired differences.
         baseline: the estimator that the gains are over; "" where there is only one.
+        thresholds: within what a joint is correct: `pck_mm`, `pckh_heads`, and `auc_mm`, the
+            largest of those that the area is under.
     """
 
     count: int
     figures: dict[str, Figures]
     gains_mm: dict[str, Interval]
     baseline: str
+    thresholds: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -74,7 +77,7 @@ def evaluate(
     check_names(against)
     passing = Passing(choose_device(config.device), config.precision, config.channels_last)
     network = load(weights)
-    dataset = build_dataset(config.data, data_root)
+    dataset = build_dataset(config.data, data_root, device=passing.device)
     _check_weights(weights, dataset)
     _check_root(config, dataset)
     check_size(network, config.data.size, "data.size")
@@ -132,7 +135,12 @@ def _report(
         for name in names
         if baseline and name != baseline
     }
-    return Report(len(found[0, NETWORK].group), figures, gains, baseline)
+    thresholds = {
+        "pck_mm": config.threshold_mm,
+        "pckh_heads": PCKH_HEADS,
+        "auc_mm": config.threshold_mm,
+    }
+    return Report(len(found[0, NETWORK].group), figures, gains, baseline, thresholds)
 
 
 def _check_weights(weights: str | Path, dataset: PoseDataset) -> None:
