@@ -1,7 +1,7 @@
 """How the commands speak: tables for people, JSON for programs, and one line where they fail.
 
 Tables and JSON go to stdout, everything else to stderr. In a pipe, tables are as wide as they need
-to be, and there is no progress bar.
+to be, and in place of a progress bar long work says in a line a minute how far it is.
 """
 
 from __future__ import annotations
@@ -12,15 +12,28 @@ import shutil
 import signal
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn, TextIO
+from datetime import timedelta
+from typing import Any, NoReturn, Protocol, TextIO
 
 import typer
 
 from triangulate.errors import UsageError, report_errors
 
 Report = Callable[[int, int], None]  # done, all
+LINE_SECONDS = 60.0
+"""Between two lines about long work in a pipe."""
+
+
+class Told(Protocol):
+    """Says how far work is; a `Report` that takes a word about how it goes as well."""
+
+    def __call__(self, done: int, total: int, standing: str = "", /) -> None:
+        """How much is done, of how much, and what of it is worth a line, such as the loss."""
+        ...
+
 
 SETTINGS = {
     "no_args_is_help": True,
@@ -104,7 +117,22 @@ def print_pairs(title: str, pairs: Sequence[tuple[str, str]]) -> None:
     indent = max(len(name) for name, _ in pairs) + 2
     Console(highlight=False).print(Text(title, style="bold"))
     for name, value in pairs:
-        typer.echo(_wrapped(f"{name:<{indent}}{value}", " " * indent, sys.stdout))
+        typer.echo(_wrapped(f"{name:<{indent}}{value}".rstrip(), " " * indent, sys.stdout))
+
+
+def nested_pairs(values: Mapping[str, Any], depth: int = 0) -> list[tuple[str, str]]:
+    """For `print_pairs`: values as in YAML, what belongs to a name below it and to the right."""
+    pairs = []
+    for key, value in values.items():
+        name, inner = "  " * depth + key, value
+        if isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
+            inner = {str(number): each for number, each in enumerate(value, start=1)}
+        if isinstance(inner, Mapping) and inner:
+            pairs += [(name, ""), *nested_pairs(inner, depth + 1)]
+        else:
+            text = value if isinstance(value, str) else None
+            pairs.append((name, text or json.dumps(_plain(value), ensure_ascii=False)))
+    return pairs
 
 
 def print_json(content: Any) -> None:
@@ -155,8 +183,8 @@ def uninterrupted() -> Iterator[None]:
 
 
 @contextmanager
-def progress_bar(title: str, unit: str) -> Iterator[Report | None]:
-    """A bar with the time left, as a function of (done, all); None where stderr is no terminal."""
+def progress_bar(title: str, unit: str) -> Iterator[Told]:
+    """A bar with the time left; where stderr is no terminal, see `told_in_lines`."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -168,7 +196,7 @@ def progress_bar(title: str, unit: str) -> Iterator[Report | None]:
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield None
+        yield told_in_lines(title, unit)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -182,7 +210,7 @@ def progress_bar(title: str, unit: str) -> Iterator[Report | None]:
         task = bar.add_task(title, total=None, start=False)
         has_started = False
 
-        def report(done: int, total: int) -> None:
+        def report(done: int, total: int, standing: str = "", /) -> None:
             nonlocal has_started
             if not has_started:  # where a stopped run goes on, its past tells nothing of the speed
                 has_started = True
@@ -193,6 +221,33 @@ def progress_bar(title: str, unit: str) -> Iterator[Report | None]:
             yield report
         finally:
             bar.update(task, visible=has_started)
+
+
+def told_in_lines(title: str, unit: str, clock: Callable[[], float] = time.monotonic) -> Told:
+    """How far work is, as a line on stderr a minute: work that takes less is done in silence.
+
+    Args:
+        title: what is done.
+        unit: of what.
+        clock: seconds from some moment on.
+    """
+    told_at = clock()
+    start: tuple[int, float] | None = None  # where a stopped run goes on, its past says nothing
+
+    def report(done: int, total: int, standing: str = "", /) -> None:
+        nonlocal told_at, start
+        now = clock()
+        start = start or (done, now)
+        if now - told_at < LINE_SECONDS:
+            return
+        told_at = now
+        parts = [f"{title}: {done} of {total} {unit}", standing]
+        if done > start[0]:
+            left_s = (total - done) * (now - start[1]) / (done - start[0])
+            parts.append(f"{timedelta(seconds=round(left_s))} left")
+        typer.echo(", ".join(filter(None, parts)), err=True)
+
+    return report
 
 
 @contextmanager

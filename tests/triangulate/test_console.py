@@ -14,7 +14,16 @@ from typing import Any
 import pytest
 import typer
 
-from triangulate.console import SETTINGS, print_json, print_notes, print_pairs, print_table, run_app
+from triangulate.console import (
+    SETTINGS,
+    nested_pairs,
+    print_json,
+    print_notes,
+    print_pairs,
+    print_table,
+    run_app,
+    told_in_lines,
+)
 
 NAME = "a camera with a name much longer than anybody would think of, [red] and all"
 TABLE = f"""
@@ -70,6 +79,32 @@ def test_pairs_and_notes(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed.err == "note: one\nnote: two\n"
 
 
+def test_what_is_nested_has_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    values = {
+        "steps": 3,
+        "data": {"kind": "synthetic", "size": [64, 48], "mix": {"walk": 0.5}, "subjects": {}},
+        "groups": [{"prefix": "backbone.", "frozen": True}, {"prefix": "v2v.", "lr": None}],
+    }
+    print_pairs("Settings", nested_pairs(values))
+    assert capsys.readouterr().out.splitlines() == [
+        "Settings",
+        "steps       3",
+        "data",
+        "  kind      synthetic",
+        "  size      [64, 48]",
+        "  mix",
+        "    walk    0.5",
+        "  subjects  {}",
+        "groups",
+        "  1",
+        "    prefix  backbone.",
+        "    frozen  true",
+        "  2",
+        "    prefix  v2v.",
+        "    lr      null",
+    ]
+
+
 def test_json_holds_what_json_can_hold(capsys: pytest.CaptureFixture[str]) -> None:
     content = {"a": [1.5, math.nan, (math.inf, True, None)], "path": Path("é"), "n": 3}
     print_json(content)
@@ -106,9 +141,52 @@ def test_a_bar_shows_what_is_left_on_a_terminal(on_terminal: Any) -> None:
     assert max(map(len, re.split(r"[\r\n]", printed))) < 80
 
 
-def test_a_pipe_is_left_in_quiet() -> None:
+def test_short_work_leaves_a_pipe_in_quiet() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRESS], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_long_work_says_in_a_pipe_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock()
+    told = told_in_lines("training", "steps", clock)
+    for done in range(201, 401):  # went on after 200 steps; two seconds each
+        told(done, 1000, f"loss {1 / done:.4f}")
+        clock.now += 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines() == [
+        "training: 231 of 1000 steps, loss 0.0043, 0:25:38 left",
+        "training: 261 of 1000 steps, loss 0.0038, 0:24:38 left",
+        "training: 291 of 1000 steps, loss 0.0034, 0:23:38 left",
+        "training: 321 of 1000 steps, loss 0.0031, 0:22:38 left",
+        "training: 351 of 1000 steps, loss 0.0028, 0:21:38 left",
+        "training: 381 of 1000 steps, loss 0.0026, 0:20:38 left",
+    ]
+
+
+def test_the_time_left_is_not_told_before_it_can_be(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock()
+    told = told_in_lines("detecting", "frames", clock)
+    clock.now += 90  # spent on the first one
+    told(1, 40)
+    clock.now += 60
+    told(1, 40)
+    clock.now += 3600
+    told(2, 40)
+    assert capsys.readouterr().err.splitlines() == [
+        "detecting: 1 of 40 frames",
+        "detecting: 1 of 40 frames",
+        "detecting: 2 of 40 frames, 1 day, 14:38:00 left",
+    ]
 
 
 # --- How commands end -----------------------------------------------------------------------------

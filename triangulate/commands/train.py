@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,7 @@ from triangulate.errors import Stopped, UsageError
 from triangulate.options import JsonOption, RigOption
 
 if TYPE_CHECKING:
+    from triangulate.training.loop import Progress
     from triangulate.training.run import TrainResult
 
 
@@ -73,8 +75,14 @@ def train(
         from triangulate.training import run
 
     settings = load_config(config, TrainConfig)
-    with progress_bar("training", "steps") as report:
-        result = run.train(settings, out, data_root=data_root(data), resume=resume, report=report)
+    with progress_bar("training", "steps") as told:
+        result = run.train(
+            settings,
+            out,
+            data_root=data_root(data),
+            resume=resume,
+            report=lambda progress: told(progress.step, settings.steps, standing(progress)),
+        )
     if result.is_stopped:
         raise Stopped(
             f"stopped after step {result.steps} of {settings.steps}; the same command with "
@@ -86,6 +94,14 @@ def train(
         print_json(result.as_dict())
     else:
         _print(result)
+
+
+def standing(progress: Progress) -> str:
+    """How a run goes, in some words."""
+    says = f"loss {progress.loss:.4g}"
+    if math.isfinite(progress.best):
+        says += f", best validation {1000 * progress.best:.1f} mm"
+    return says
 
 
 def _print(result: TrainResult) -> None:

@@ -90,7 +90,7 @@ class Trainer:
 
     # --- The run ----------------------------------------------------------------------------------
 
-    def run(self, report: Callable[[int, int], None] | None = None) -> Progress:
+    def run(self, report: Callable[[Progress], None] | None = None) -> Progress:
         """Train to the last step, or until Ctrl-C; a checkpoint is written at either end."""
         config, progress = self.config, self.progress
         saved_at = time.monotonic()
@@ -100,7 +100,7 @@ class Trainer:
             while progress.step < config.steps and not progress.is_stopped:
                 self._step(next(batches), curves, asked=is_asked_to_stop())
                 if report is not None:
-                    report(progress.step, config.steps)
+                    report(progress)
                 if time.monotonic() - saved_at > 60 * config.checkpoint_minutes:
                     self.save()
                     saved_at = time.monotonic()

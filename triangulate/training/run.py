@@ -58,7 +58,7 @@ def train(
     *,
     data_root: Path = Path("."),
     resume: bool = False,
-    report: Callable[[int, int], None] | None = None,
+    report: Callable[[Progress], None] | None = None,
 ) -> TrainResult:
     """Train a network.
 
@@ -69,7 +69,7 @@ def train(
         out: a new folder, or with `resume` that of a run that was stopped.
         data_root: where relative paths of data sets start.
         resume: go on from the last checkpoint.
-        report: told the steps taken and the steps to take.
+        report: told after each step how far the run is.
 
     Raises:
         InputError: what keeps it from running, with what to do; nothing is overwritten.

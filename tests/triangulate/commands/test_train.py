@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import yaml
 from typer.testing import CliRunner
 
+from triangulate import console
 from triangulate.cli import app
 from triangulate.errors import InputError, UsageError
 from triangulate.models.weights import read_header
@@ -62,6 +65,20 @@ def test_a_run_leaves_weights_with_a_card(trained: Path) -> None:
     assert header.settings.kind == "algebraic"
 
 
+def test_a_pipe_is_told_the_loss_and_the_best_validation(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(console, "LINE_SECONDS", 0.0)
+    config = write(tmp_path / "job.yaml", JOB | {"steps": 3})
+    result = RUNNER.invoke(app, ["train", str(config), "--out", str(tmp_path / "run"), "--json"])
+    lines = result.stderr.splitlines()
+    assert len(lines) == 3
+    assert re.fullmatch(r"training: 1 of 3 steps, loss [0-9.e+-]+", lines[0])
+    assert re.fullmatch(
+        r"training: 3 of 3 steps, loss [0-9.e+-]+, best validation [0-9.]+ mm, 0:00:00 left",
+        lines[2],
+    )
+    assert json.loads(result.stdout)["steps"] == 3
+
+
 def test_a_finished_run_is_not_repeated(trained: Path) -> None:
     config, curve = trained / "job.yaml", trained / "run" / "curve.jsonl"
     before = curve.read_bytes()
@@ -73,6 +90,7 @@ def test_a_finished_run_is_not_repeated(trained: Path) -> None:
 
 def test_evaluation_prints_a_table_and_json(trained: Path) -> None:
     settings = {"data": PEOPLE | {"views": 3}, "samples": 3, "batch_size": 2, "views": [2]}
+    settings["threshold_mm"] = 120
     config = write(trained / "evaluation.yaml", settings)
     command = ["evaluate", str(config), "--weights", str(trained / "run" / "last.safetensors")]
     command += ["--against", "plain,logsum"]
@@ -81,13 +99,32 @@ def test_evaluation_prints_a_table_and_json(trained: Path) -> None:
     assert answer["count"] == 3
     assert set(answer["figures"]) == {"network", "plain", "logsum"}
     figures = answer["figures"]["plain"]
-    assert figures["absolute_mm"]["low"] <= figures["absolute_mm"]["mean"]
+    assert figures["absolute_mm"]["low"] <= figures["absolute_mm"]["value"]
     assert set(figures["by_joint_mm"]) >= {"pelvis", "head"}
     assert set(figures["by_views_mm"]) == {"2"}
     assert set(answer["gains_mm"]) == {"network", "logsum"}
-    table = RUNNER.invoke(app, command, catch_exceptions=False).stdout
-    for said in ("Errors in mm over 3 moments", "gain over plain", "MPJPE in mm by joint", "views"):
-        assert said in table
+    assert answer["thresholds"] == {"pck_mm": 120.0, "pckh_heads": 0.5, "auc_mm": 120.0}
+    shown = RUNNER.invoke(app, command, catch_exceptions=False)
+    title, head = shown.stdout.splitlines()[:2]
+    assert title == "Errors in mm over 3 moments"
+    within = "PCK 120 mm PCKh 0.5 heads AUC 0-120 mm found gain over plain"
+    assert " ".join(head.split()).endswith(within)
+    for said in ("MPJPE in mm by joint", "MPJPE in mm by views"):
+        assert said in shown.stdout
+
+
+def test_one_moment_has_no_interval(trained: Path) -> None:
+    settings = {"data": PEOPLE | {"views": 3}, "samples": 1, "views": [2]}
+    config = write(trained / "one.yaml", settings)
+    command = ["evaluate", str(config), "--weights", str(trained / "run" / "last.safetensors")]
+    shown = RUNNER.invoke(app, command, catch_exceptions=False)
+    assert " to " not in shown.stdout
+    assert shown.stderr.endswith(
+        "note: an interval needs two moments or more: figures without one are of a single one\n"
+    )
+    answer = json.loads(RUNNER.invoke(app, [*command, "--json"]).stdout)
+    absolute = answer["figures"]["network"]["absolute_mm"]
+    assert (absolute["count"], absolute["low"], absolute["high"]) == (1, None, None)
 
 
 def test_what_evaluation_refuses(trained: Path, tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def main(out: str, *given: str) -> None:
             while not (Path(out) / "config.yaml").exists():
                 time.sleep(0.01)
         trainer = small_trainer(Path(out), config, share, resume=resume)
-        trainer.run(lambda done, total: time.sleep(pause_s))
+        trainer.run(lambda _: time.sleep(pause_s))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from small_run import Spots, losses, small_config, small_model, small_trainer
 
 from triangulate.data.sample import Sample
 from triangulate.errors import InputError
+from triangulate.training.loop import Progress
 
 PROGRAM = Path(__file__).parent / "small_run.py"
 
@@ -72,8 +73,8 @@ def test_a_run_stopped_between_steps_goes_on_as_if_it_had_not_been(
     config = small_config(steps=11, **settings)
     trainer = small_trainer(tmp_path / "b", config)
 
-    def interrupt(done: int, total: int) -> None:
-        if done == 5:
+    def interrupt(progress: Progress) -> None:
+        if progress.step == 5:
             os.kill(os.getpid(), signal.SIGINT)
 
     progress = trainer.run(interrupt)
