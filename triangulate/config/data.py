@@ -95,6 +95,12 @@ class SyntheticConfig(Config):
     height_m: Range = Field(default=[0.5, 3.0])
     """Least and greatest height of the cameras above the floor."""
 
+    device: Literal["cpu", "network"] = "cpu"
+    """Where pictures are rendered; `network`: where the network is, without loading.workers.
+
+    Graphics cards round otherwise: the same seed then gives slightly other pictures.
+    """
+
 
 class DetectionsConfig(Config):
     """Made-up 2D detections, for view weights."""

@@ -229,6 +229,10 @@ class TrainConfig(Config):
                     f"a model of kind {self.model.kind} cannot learn from data of kind "
                     f"{data.kind}: view_weights go with detections, the others with images"
                 )
+        if self.data.kind == "synthetic" and self.data.device == "network" and self.loading.workers:
+            raise ValueError(
+                "data.device: network goes with loading.workers: 0: it is this process that has it"
+            )
         if self.model.kind == "heatmap_volume":
             raise ValueError(
                 "a model of kind heatmap_volume has no images to learn from: train a volumetric "

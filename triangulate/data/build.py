@@ -18,6 +18,8 @@ from triangulate.data.pictures import Progress
 from triangulate.data.sample import PoseDataset
 
 if TYPE_CHECKING:
+    import torch
+
     from triangulate.data.detections import DetectionScenes
 
 _PATHS = {"root", "labels", "rig"}
@@ -30,7 +32,10 @@ def data_root(given: Path | None) -> Path:
 
 
 def build_dataset(
-    config: TrainingDataConfig, root: Path, progress: Progress | None = None
+    config: TrainingDataConfig,
+    root: Path,
+    progress: Progress | None = None,
+    device: torch.device | str = "cpu",
 ) -> PoseDataset:
     """The data set of images that settings describe.
 
@@ -38,6 +43,7 @@ def build_dataset(
         config: its settings.
         root: where relative paths start.
         progress: told while crops of videos are cut.
+        device: where the network is that looks at the images.
 
     Raises:
         InputError: what keeps it from being used, with what to do.
@@ -48,6 +54,7 @@ def build_dataset(
             from triangulate.data.synthetic import SyntheticPeople
 
             values["mix"] = config.mix.model_dump()
+            values["device"] = device if config.device == "network" else "cpu"
             return SyntheticPeople(**values)
         case Human36MConfig():
             from triangulate.data.human36m import Human36M

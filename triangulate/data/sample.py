@@ -86,8 +86,9 @@ def _with_views(sample: Sample, num_views: int) -> Sample:
         return sample
     at = torch.arange(num_views).clamp_max(present - 1)
     there = torch.arange(num_views) < present
+    shown = there.to(sample.images.device)  # which may be another one than that of the rest
     return Sample(
-        images=sample.images[at] * there[:, None, None, None],
+        images=sample.images[at] * shown[:, None, None, None],
         cameras=sample.cameras[at],
         views=sample.views[at] & there,
         points_world=sample.points_world,

@@ -53,7 +53,7 @@ class Setup:
 
 def pose_setup(config: TrainConfig, share: Share, device: torch.device, data_root: Path) -> Setup:
     """For a network that begins with images."""
-    dataset = build_dataset(config.data, data_root)
+    dataset = build_dataset(config.data, data_root, device=device)
     model = _model(config, dataset.skeleton)
     _check_sizes(model, config)
     passing = Passing(device, config.precision, config.channels_last)
@@ -61,7 +61,7 @@ def pose_setup(config: TrainConfig, share: Share, device: torch.device, data_roo
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     validation, validate = config.validation, None
     if validation is not None:
-        held_out = build_dataset(validation.data, data_root)
+        held_out = build_dataset(validation.data, data_root, device=device)
         validate = partial(validation_error, held_out, validation, passing)
     return Setup(
         passing.prepared(model),

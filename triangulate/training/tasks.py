@@ -61,9 +61,9 @@ class PoseTask:
 
     def prepared(self, batch: Sample, step: int, draw: Draw) -> tuple[Sample, dict[str, Tensor]]:
         """See `Task`."""
-        if self.vary is not None:
-            batch = self.vary(batch, draw(_AUGMENT))
         sample = batch.to(device=self.passing.device)
+        if self.vary is not None:
+            sample = self.vary(sample, draw(_AUGMENT))
         if self.config.model.kind != "volumetric":
             return sample, {}
         return sample, cube_options(sample, self.config.cube, draw(_CUBE), self.up_axis)

@@ -39,6 +39,11 @@ def refusal(tmp_path: Path, text: str) -> str:
         (PEOPLE + "model: {kind: ransac}\nloss: {mae: 1}", "learns nothing but its heatmaps"),
         ("model: {kind: algebraic}\nsteps: 1", "'data' is missing"),
         (
+            "data: {kind: synthetic, device: network}\nloading: {workers: 2}\nsteps: 1\n"
+            "model: {kind: algebraic}\nloss: {mae: 1}",
+            "data.device: network goes with loading.workers: 0",
+        ),
+        (
             PEOPLE + "model: {kind: algebraic, backbone: {kind: unet, depth: 3}}",
             "unknown key 'model.backbone.depth'",
         ),

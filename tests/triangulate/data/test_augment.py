@@ -244,3 +244,26 @@ def test_a_moment_is_varied_alike_in_any_batch(batch):
     assert torch.equal(together.images[1], alone.images[0])
     assert torch.equal(together.visible[1], alone.visible[0])
     assert torch.allclose(together.cameras.K[1], alone.cameras.K[0])
+
+
+def test_draws_of_the_processor_vary_batches_on_another_device(batch):
+    """No GPU is needed to see that nothing is left behind: operations refuse two devices."""
+    # What looks at values, such as lens models do, cannot be tried in this way.
+    how = Augmentation(brightness=0.2, saturation=0.2, hue_deg=10, mirror_share=0.5, drop_share=0.5)
+    changed = augment(batch.to(device="meta"), [seeded(s) for s in range(3)], how, SKELETON)
+    assert {changed.images.device.type, changed.cameras.K.device.type} == {"meta"}
+    assert changed.images.shape == batch.images.shape
+
+
+def test_images_on_another_device_than_the_rest_are_stacked(batch):
+    elsewhere = [replace(batch[b], images=batch[b].images.to("meta")) for b in range(2)]
+    fewer = replace(
+        elsewhere[1],
+        images=elsewhere[1].images[:2],
+        cameras=elsewhere[1].cameras[:2],
+        views=elsewhere[1].views[:2],
+        visible=elsewhere[1].visible[:2],
+    )
+    stacked = collate([elsewhere[0], fewer])
+    assert stacked.images.device.type == "meta" and stacked.images.shape[:2] == (2, 3)
+    assert stacked.views[1].tolist() == [True, True, False]

@@ -20,6 +20,16 @@ def test_made_up_people_are_as_the_settings_say() -> None:
     assert dataset.occlusion == "none"
 
 
+def test_made_up_people_are_rendered_where_the_settings_say() -> None:
+    here = SyntheticConfig(kind="synthetic")
+    there = SyntheticConfig(kind="synthetic", device="network")
+    found = [
+        build_dataset(config, Path("unused"), device=device)
+        for config, device in ((here, "meta"), (there, "meta"), (there, "cpu"))
+    ]
+    assert [dataset.device.type for dataset in found] == ["cpu", "meta", "cpu"]  # type: ignore[attr-defined]
+
+
 def test_motions_are_looked_for_from_the_root(tmp_path: Path) -> None:
     config = SyntheticConfig(kind="synthetic", motions=["clips/walk.bvh"])
     with pytest.raises(InputError, match=str(tmp_path / "clips" / "walk.bvh")):
