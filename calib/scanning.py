@@ -32,7 +32,7 @@ DETECTION_REVISION = 4
 
 STRETCH_FRAMES = 32
 _ENOUGH = 0.5  # of a target's points, to look no further
-_REMEDY = "name another cache folder in $TRIANGULATE_CACHE, or keep nothing with --no-cache"
+_REMEDY = "name another cache folder in $TRIANGULATE_CACHE"
 
 Progress = Callable[[int, int], None]  # frames done, frames in all
 

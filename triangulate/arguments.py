@@ -119,8 +119,7 @@ def detecting(*, cache: bool) -> Iterator[Report]:
         def report(done: int, total: int) -> None:
             nonlocal reached
             reached = done, total
-            if show is not None:
-                show(done, total)
+            show(done, total)
 
         try:
             yield report
@@ -157,8 +156,8 @@ def offer_networks(detector: str = "blazepose") -> None:
         typer.echo(str(error), err=True)
         if not typer.confirm("Fetch them now?", default=True, err=True):
             raise InputError(
-                "nothing can be detected without the BlazePose networks; 2D keypoints of another "
-                "detector go with --keypoints"
+                "nothing can be detected without the BlazePose networks; triangulate reconstruct "
+                "takes 2D keypoints of another detector with --keypoints"
             ) from None
         fetch_networks()
 

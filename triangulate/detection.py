@@ -40,7 +40,7 @@ DETECTION_REVISION = 1
 STRETCH_FRAMES = 60  # finished together, so this much work at most is lost
 _HINT_EVERY = 5  # frames between two looks for a view that lost the person
 _HINT_CONFIDENCE = 0.5
-_REMEDY = "name another cache folder in $TRIANGULATE_CACHE, or keep nothing with --no-cache"
+_REMEDY = "name another cache folder in $TRIANGULATE_CACHE"
 
 Progress = Callable[[int, int], None]  # frames done, frames in all
 

@@ -131,7 +131,7 @@ def board_path(recording: Sequence[Path], board: Path | None) -> Path:
 
 
 @contextmanager
-def searching(*, cache: bool) -> Iterator[Report | None]:
+def searching(*, cache: bool) -> Iterator[Report]:
     """Show how far the search is; where Ctrl-C ends it, say what is kept."""
     with progress_bar("looking for the board", "images") as show:
         try:

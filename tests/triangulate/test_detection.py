@@ -261,7 +261,7 @@ def test_a_damaged_stretch_is_done_again(recording, own_cache: Path, damage: str
 
 def test_a_cache_that_cannot_be_written_is_named(recording, own_cache: Path) -> None:
     (own_cache / "detections").write_text("a file where a folder belongs")
-    with pytest.raises(InputError, match=r"detections.*TRIANGULATE_CACHE.*--no-cache"):
+    with pytest.raises(InputError, match=r"detections.*name another .* in \$TRIANGULATE_CACHE$"):
         detect_recording(short(recording, 1))
 
 

@@ -198,6 +198,11 @@ def test_folders_without_videos_say_what_was_expected(tmp_path: Path) -> None:
         Recording.open(tmp_path / "recordings" / "walk", rig)
     with pytest.raises(InputError, match="is a file, and one camera is not enough"):
         Recording.open(tmp_path / "recordings" / "walk" / "0.png", rig)
+    (tmp_path / "seen" / "pose2d").mkdir(parents=True)
+    (tmp_path / "seen" / "pose2d" / "keypoints.npz").touch()
+    told = "triangulate reconstruct and triangulate sync take them with --keypoints "
+    with pytest.raises(InputError, match=f"no videos here, but 2D keypoints: {told}.*/pose2d"):
+        Recording.open(tmp_path / "seen", rig)
 
 
 # --- Frames ---------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ HEATMAPS_REVISION = 1
 """Goes up with every change that makes maps differ: kept ones are then done again."""
 
 MIN_POSE_FLAG = 0.5
-_REMEDY = "name another cache folder in $TRIANGULATE_CACHE, or keep nothing with --no-cache"
+_REMEDY = "name another cache folder in $TRIANGULATE_CACHE"
 
 Progress = Callable[[int, int], None]  # frames done, frames in all
 

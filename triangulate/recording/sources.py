@@ -103,7 +103,10 @@ def _what_is_there(folder: Path) -> str:
     keypoints = folder / "pose2d"
     if _holds_keypoints(keypoints):
         told = shlex.quote(str(keypoints))
-        return f"no videos here, but 2D keypoints: take them with --keypoints {told}"
+        return (
+            "no videos here, but 2D keypoints: triangulate reconstruct and triangulate sync take "
+            f"them with --keypoints {told}"
+        )
     if list_images(folder):
         return "holds the images of one camera; name the folder above, with a folder a camera"
     return "no videos here; expected <camera>.mp4 (or .mov, .avi, .mkv, ...) or <camera>/*.jpg"

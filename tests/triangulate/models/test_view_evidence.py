@@ -15,8 +15,9 @@ from triangulate.models.view_evidence import (
 )
 from triangulate.models.view_rays import Views
 from triangulate.skeleton import Skeleton
-from triangulate.synthetic.detections import Detections, Habits, Sides, detect
+from triangulate.synthetic.detections import Detections, Sides, detect
 from triangulate.synthetic.draws import seeded
+from triangulate.synthetic.habits import Habits
 from triangulate.synthetic.motion import walk
 from triangulate.synthetic.viewpoints import random_cameras
 
