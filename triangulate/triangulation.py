@@ -132,8 +132,8 @@ def load_view_weights(name_or_path: str | Path = LEARNED) -> ViewWeights:
     network = load(_SHIPPED if str(name_or_path) == LEARNED else name_or_path)
     if not isinstance(network, ViewWeights):
         raise InputError(
-            f"{name_or_path}: weights of a {type(network).__name__}, which needs images; "
-            "view weights are expected"
+            f"{name_or_path}: weights of a {type(network).__name__}; view weights are expected, "
+            "which go with keypoints"
         )
     return network
 

@@ -528,7 +528,7 @@ def test_a_network_of_ones_own_is_used() -> None:
 def test_weights_that_need_images_are_refused(tmp_path) -> None:
     config = AlgebraicConfig(backbone=UNetConfig(), joints=17)
     save(build_model(config), tmp_path / "images.safetensors")
-    with pytest.raises(InputError, match=r"images.safetensors: .* needs images; view weights"):
+    with pytest.raises(InputError, match=r"images.safetensors: .*; view weights are expected"):
         load_view_weights(tmp_path / "images.safetensors")
     with pytest.raises(InputError, match="there is no such file"):
         load_view_weights(tmp_path / "mine.safetensors")

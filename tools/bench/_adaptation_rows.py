@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 
 import triangulate
 from tools.bench._figures import shared_folder
-from triangulate.adaptation.adapting import labels_of, train_student, untaught
+from triangulate.adaptation.adapting import (
+    Student,
+    estimator_of,
+    labels_of,
+    train_student,
+    untaught,
+)
 from triangulate.adaptation.estimators import (
     linear_estimator,
     robust_estimator,
-    volume_estimator,
     weighing_estimator,
 )
 from triangulate.adaptation.judgement import (
@@ -29,7 +34,12 @@ from triangulate.adaptation.judgement import (
     measure,
 )
 from triangulate.adaptation.material import Material, gather
-from triangulate.config.adaptation import AdaptConfig, StudentConfig
+from triangulate.config.adaptation import (
+    AdaptConfig,
+    StudentConfig,
+    ViewWeightsStudentConfig,
+    VolumeStudentConfig,
+)
 from triangulate.config.parsing import load_config
 from triangulate.errors import InputError
 from triangulate.models.heatmap_volume import HeatmapVolume
@@ -80,7 +90,7 @@ class Row:
 
 
 def compare_ways(
-    weights: Path | None, settings: Path | None, view_weights: str, keep: Path | None
+    weights: Sequence[Path], settings: Path | None, view_weights: str, keep: Path | None
 ) -> tuple[list[Row], list[str]]:
     """The rows, and notes on what is missing."""
     config = load_config(settings, AdaptConfig) if settings else AdaptConfig()
@@ -89,7 +99,11 @@ def compare_ways(
     material = gather(Recording.open(folder / "videos_a948c205", rig), config)
     half = len(material.recording) // 2
     trc_m = read_trc(folder / "S00_P00_T01_BalancingTrial_0-100.trc")[half:]
-    adapted = _adapted(weights, material.part(slice(half)), config, keep)
+    adapted = (
+        [_loaded(path) for path in weights]
+        if weights
+        else _adapted(material.part(slice(half)), config, keep, only=settings is not None)
+    )
     unseen = material.part(slice(half, None))
     ways, notes = _ways(adapted, unseen, config, view_weights)
     seen = unseen.heatmaps
@@ -102,23 +116,32 @@ def compare_ways(
     return [_row(name, each, linear, trc_m) for name, each in measured.items()], notes
 
 
-def _adapted(
-    weights: Path | None, learned: Material, config: AdaptConfig, keep: Path | None
-) -> HeatmapVolume:
-    if weights is not None:
-        network = load(weights)
-        if not isinstance(network, HeatmapVolume):
-            raise InputError(f"{weights}: holds a {type(network).__name__}, no HeatmapVolume")
-        return network
-    labels = labels_of(learned, config)
-    network, _ = train_student(learned, labels, config.student or StudentConfig())
-    if keep is not None:
-        save(network, keep, Card(summary="of tools/bench/adaptation.py"), labels.skeleton)
+def _loaded(path: Path) -> Student:
+    network = load(path)
+    if not isinstance(network, HeatmapVolume | ViewWeights):
+        raise InputError(f"{path}: a {type(network).__name__} is no student of this recording")
     return network
 
 
+def _adapted(
+    learned: Material, config: AdaptConfig, keep: Path | None, *, only: bool
+) -> list[Student]:
+    """A student of each kind; `only` the settings' own."""
+    labels = labels_of(learned, config)
+    students: list[StudentConfig] = [VolumeStudentConfig(), ViewWeightsStudentConfig()]
+    chosen = [config.student] if only and config.student is not None else students
+    networks = []
+    for each in chosen:
+        network, _ = train_student(learned, labels, each, config.min_confidence)
+        if keep is not None:
+            card = Card(summary="of tools/bench/adaptation.py")
+            save(network, keep / f"{each.kind}.safetensors", card, labels.skeleton)
+        networks.append(network)
+    return networks
+
+
 def _ways(
-    adapted: HeatmapVolume, unseen: Material, config: AdaptConfig, view_weights: str
+    adapted: Sequence[Student], unseen: Material, config: AdaptConfig, view_weights: str
 ) -> tuple[dict[str, Estimator], list[str]]:
     heatmaps, camera = unseen.heatmaps, unseen.recording.rig.cameras
     flip, least = SKELETON.flip_permutation(), config.min_confidence
@@ -130,11 +153,17 @@ def _ways(
     try:
         weighing = load(view_weights)
         if isinstance(weighing, ViewWeights):
-            ways["learned view weights"] = weighing_estimator(weighing, heatmaps, camera)
+            name = "learned view weights"
+            ways[name] = weighing_estimator(weighing, heatmaps, camera, least)
     except InputError as error:
         notes.append(f"learned view weights are left out: {error}")
-    ways["log-sum volume"] = volume_estimator(untaught(adapted), heatmaps, camera)
-    ways["adapted V2V on it"] = volume_estimator(adapted, heatmaps, camera)
+    for network in adapted:
+        match network:
+            case HeatmapVolume():
+                ways["log-sum volume"] = estimator_of(untaught(network), unseen, least)
+                ways["adapted V2V on it"] = estimator_of(network, unseen, least)
+            case ViewWeights():
+                ways["adapted view weights"] = estimator_of(network, unseen, least)
     return ways, notes
 
 

@@ -1,8 +1,8 @@
 """Prints ways from BlazePose's heatmaps to joints side by side, on a real recording.
 
-    python tools/bench/adaptation.py                                adapt first, then compare
+    python tools/bench/adaptation.py                                adapt both students, compare
     python tools/bench/adaptation.py --weights adapted.safetensors  compare only
-    python tools/bench/adaptation.py --settings my_adapt.yaml --json
+    python tools/bench/adaptation.py --settings my_adapt.yaml       adapt that student, compare
 
 The recording is a person on a beam in four calibrated views (data/pose2sim_balancing). All ways get
 the same maps. What is learned on the recording has seen its first half, without labels; all figures
@@ -10,7 +10,7 @@ are of the second half, with 95 % intervals from blocks of frames.
 
 TRC: mean distance of shoulders, elbows, wrists, knees and ankles to another program's result on
 another detector (OpenPose), as it is, and less each joint's own median offset, as the detectors
-define joints differently. Bones: standard deviation over mean of a bone's length, mean over limbs.
+define joints differently. Bones: standard deviations of the limbs' lengths, over their lengths.
 Held out: the distance in pixels of a camera's detections of the body's joints (nose, limbs, hips,
 feet) from the joints that the other cameras give.
 """
@@ -33,10 +33,12 @@ HEAD = ("TRC mm", "less offset mm", "bones %", "held out px", "median px", "p95 
 def main(arguments: list[str] | None = None) -> None:
     """Compare; exit code 1 where no learned way is better than the linear one on all measures."""
     parser = argparse.ArgumentParser(prog="adaptation", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--weights", type=Path, help="of a network adapted already")
+    parser.add_argument(
+        "--weights", type=Path, nargs="+", default=[], help="of students adapted already"
+    )
     parser.add_argument("--settings", type=Path, help="of adapting, as configs/adapt.yaml")
     parser.add_argument("--view-weights", default="view_weights", help="name or file")
-    parser.add_argument("--save", type=Path, help="where to keep the adapted network")
+    parser.add_argument("--save", type=Path, help="a folder to keep the adapted students in")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(arguments)
     from tools.bench._adaptation_rows import compare_ways

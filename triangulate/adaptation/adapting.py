@@ -1,9 +1,9 @@
 """Learning on one's own recording, without labels.
 
-Detections become one person's heatmaps. In the first half of the frames, poses on which cameras,
-bones and time agree are what a student learns to give, from the heatmaps of single frames and of
-fewer cameras. In the second half cameras are left out in turn: the student must be nearer to their
-detections, or its bones steadier, than the same volume without it, or it is refused.
+Detections become one person's heatmaps and points. In the first half of the frames, poses on which
+cameras, bones and time agree are what a student learns to give, from single frames and fewer
+cameras. In the second half cameras are left out in turn: the student must be nearer to their
+detections, or its bones steadier, than before it learned, or it is refused.
 """
 
 from __future__ import annotations
@@ -12,27 +12,34 @@ import shlex
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from triangulate.adaptation.estimators import linear_estimator, volume_estimator
-from triangulate.adaptation.judgement import Measured, Verdict, compare, measure
+from triangulate.adaptation.estimators import (
+    linear_estimator,
+    volume_estimator,
+    weighing_estimator,
+)
+from triangulate.adaptation.judgement import Estimator, Measured, Verdict, compare, measure
 from triangulate.adaptation.material import Material, Report, check_suffices, gather
 from triangulate.adaptation.pseudo_labels import pseudo_labels
-from triangulate.adaptation.student import Moments, label_weights, learn
-from triangulate.config.adaptation import AdaptConfig, StudentConfig
-from triangulate.config.models import HeatmapVolumeConfig, V2VConfig
+from triangulate.adaptation.view_weights_student import train_view_weights
+from triangulate.adaptation.volume_student import train_volume
+from triangulate.config.adaptation import (
+    AdaptConfig,
+    StudentConfig,
+    ViewWeightsStudentConfig,
+    VolumeStudentConfig,
+)
 from triangulate.errors import InputError
-from triangulate.models.build import build_model
 from triangulate.models.heatmap_volume import HeatmapVolume
+from triangulate.models.view_weights import ViewWeights
 from triangulate.models.weights import Card, save
 from triangulate.poses import Poses3D, Reason
 from triangulate.recording import Recording
-from triangulate.skeleton import Skeleton
 from triangulate.sync.keypoints import at_frame_times
+from triangulate.triangulation import load_view_weights
+
+Student = HeatmapVolume | ViewWeights
 
 WEIGHTS, LABELS = "adapted.safetensors", "poses.npz"
 
@@ -44,12 +51,12 @@ class Adapted:
     Attributes:
         network: that has learned; None where only labels were asked for.
         labels: the poses that were learned from.
-        verdict: against the same volume without its network.
+        verdict: against the same network before it learned.
         over_linear: against plain linear triangulation weighted by confidence.
         losses: of every step.
     """
 
-    network: HeatmapVolume | None
+    network: Student | None
     labels: Poses3D
     verdict: Verdict | None
     over_linear: Verdict | None
@@ -90,11 +97,13 @@ def adapt_recording(
     material = gather(recording, chosen, cache=cache, report=report)
     if chosen.student is None:
         labels = labels_of(material, chosen)
-        _write(Adapted(None, labels, None, None, []), recording, Path(out))
-        return Adapted(None, labels, None, None, [])
+        adapted = Adapted(None, labels, None, None, [])
+        _write(adapted, recording, Path(out), chosen)
+        return adapted
     half = len(material.recording) // 2
     labels = labels_of(material.part(slice(half)), chosen)
-    network, losses = train_student(material.part(slice(half)), labels, chosen.student, report)
+    learned = material.part(slice(half))
+    network, losses = train_student(learned, labels, chosen.student, chosen.min_confidence, report)
     unseen = material.part(slice(half, None))
     after = measured(network, unseen, chosen)
     verdict = compare(measured(untaught(network), unseen, chosen), after, labels.skeleton.edges)
@@ -102,7 +111,7 @@ def adapt_recording(
     adapted = Adapted(network, labels, verdict, over_linear, losses)
     if not verdict.helped:
         raise InputError(refusal(verdict))
-    _write(adapted, recording, Path(out))
+    _write(adapted, recording, Path(out), chosen)
     return adapted
 
 
@@ -132,77 +141,50 @@ def train_student(
     material: Material,
     labels: Poses3D,
     settings: StudentConfig,
+    min_confidence: float,
     report: Report | None = None,
-) -> tuple[HeatmapVolume, list[float]]:
-    """A `HeatmapVolume` that learned to give the labels, and the loss of every step."""
-    torch.manual_seed(settings.seed)
-    config = HeatmapVolumeConfig(
-        joints=len(labels.skeleton.joint_names),
-        size=settings.size,
-        side_m=settings.side_m,
-        centre_joints=middle_joints(labels.skeleton),
-        v2v=V2VConfig(channels=settings.channels, front_kernel=3),
-    )
-    network = cast(HeatmapVolume, build_model(config))
-    flip = torch.from_numpy(labels.skeleton.flip_permutation())
-    losses = learn(
-        network,
-        moments_of(material, labels),
-        settings,
-        flip,
-        up_direction(labels.up_axis),
-        (lambda done, total: report("learning", done, total)) if report else None,
-    )
-    return network, losses
+) -> tuple[Student, list[float]]:
+    """A network that learned to give the labels, and the loss of every step."""
+    telling = (lambda done, total: report("learning", done, total)) if report else None
+    match settings:
+        case VolumeStudentConfig():
+            return train_volume(material, labels, settings, telling)
+        case ViewWeightsStudentConfig():
+            return train_view_weights(material, labels, settings, min_confidence, telling)
 
 
-def moments_of(material: Material, labels: Poses3D) -> Moments:
-    """The heatmaps of the material beside the labels of the same frames."""
-    known = torch.from_numpy(labels.reason[:, 0] == Reason.ok)
-    covariance = torch.from_numpy(np.nan_to_num(labels.covariance_m2[:, 0])).double()
-    return Moments(
-        heatmaps=torch.from_numpy(material.heatmaps.mass),
-        cameras=material.heatmaps.cameras(material.recording.rig.cameras),
-        views=torch.from_numpy(material.heatmaps.views),
-        labels_world=torch.from_numpy(np.nan_to_num(labels.positions_m[:, 0])),
-        weights=label_weights(covariance, known),
-    )
+def untaught(network: Student) -> Student:
+    """The same network before it learned: a volume alone, or the shipped view weights."""
+    match network:
+        case HeatmapVolume():
+            return HeatmapVolume(
+                network.num_joints,
+                size=network.size,
+                side_m=network.side_m,
+                centre_joints=network.centre_joints,
+            )
+        case ViewWeights():
+            return load_view_weights()
 
 
-def middle_joints(skeleton: Skeleton) -> list[int] | None:
-    """The joints around which a cube holds a whole body: the hips; None where it has none."""
-    hips = [joint for joint, name in enumerate(skeleton.joint_names) if name.endswith("hip")]
-    return hips or None
-
-
-def up_direction(up_axis: str | None) -> Tensor:
-    """The unit vector (3,) of an axis such as "z" or "-y"; where it is unknown, z."""
-    axis = up_axis or "z"
-    sign = -1.0 if axis.startswith("-") else 1.0
-    return sign * torch.eye(3, dtype=torch.float64)["xyz".index(axis[-1])]
-
-
-def untaught(network: HeatmapVolume) -> HeatmapVolume:
-    """The same volume without what it learned."""
-    return HeatmapVolume(
-        network.num_joints,
-        size=network.size,
-        side_m=network.side_m,
-        centre_joints=network.centre_joints,
-    )
-
-
-def measured(network: HeatmapVolume | None, material: Material, settings: AdaptConfig) -> Measured:
-    """A volume, or with None plain linear triangulation, in frames that it did not see."""
+def estimator_of(network: Student | None, material: Material, min_confidence: float) -> Estimator:
+    """A network's way from detections to joints; None: plain linear triangulation."""
     heatmaps, camera = material.heatmaps, material.recording.rig.cameras
-    estimate = (
-        linear_estimator(heatmaps, camera, settings.min_confidence)
-        if network is None
-        else volume_estimator(network, heatmaps, camera)
-    )
-    return measure(
-        estimate, heatmaps.points_px, heatmaps.confidence, camera, settings.min_confidence
-    )
+    match network:
+        case None:
+            return linear_estimator(heatmaps, camera, min_confidence)
+        case HeatmapVolume():
+            return volume_estimator(network, heatmaps, camera)
+        case ViewWeights():
+            return weighing_estimator(network, heatmaps, camera, min_confidence)
+
+
+def measured(network: Student | None, material: Material, settings: AdaptConfig) -> Measured:
+    """A network, or with None plain linear triangulation, in frames that it did not see."""
+    heatmaps, least = material.heatmaps, settings.min_confidence
+    estimate = estimator_of(network, material, least)
+    camera = material.recording.rig.cameras
+    return measure(estimate, heatmaps.points_px, heatmaps.confidence, camera, least)
 
 
 def refusal(verdict: Verdict) -> str:
@@ -216,12 +198,12 @@ def refusal(verdict: Verdict) -> str:
     )
 
 
-def _write(adapted: Adapted, recording: Recording, out: Path) -> None:
+def _write(adapted: Adapted, recording: Recording, out: Path, settings: AdaptConfig) -> None:
     command = shlex.join(sys.argv)
-    labels = replace(adapted.labels, run={"command": command, "settings": {}})
+    labels = replace(adapted.labels, run={"command": command, "settings": settings.model_dump()})
     if adapted.network is not None and adapted.verdict is not None:
         card = Card(
-            summary="joins BlazePose's heatmaps of one rig; learned without labels",
+            summary=_summary(adapted.network),
             data=f"{len(labels.positions_m)} frames of {', '.join(recording.names)}",
             command=command,
             metrics={
@@ -234,3 +216,11 @@ def _write(adapted: Adapted, recording: Recording, out: Path) -> None:
         )
         save(adapted.network, out / WEIGHTS, card, labels.skeleton)
     labels.save(out / LABELS)
+
+
+def _summary(network: Student) -> str:
+    match network:
+        case HeatmapVolume():
+            return "joins BlazePose's heatmaps of one rig; learned without labels"
+        case ViewWeights():
+            return "says how far to believe each view of one rig; learned on without labels"

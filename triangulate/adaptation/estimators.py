@@ -55,10 +55,13 @@ def robust_estimator(
     return estimate
 
 
-def weighing_estimator(network: ViewWeights, heatmaps: Heatmaps2D, camera: Camera) -> Estimator:
+def weighing_estimator(
+    network: ViewWeights, heatmaps: Heatmaps2D, camera: Camera, min_confidence: float
+) -> Estimator:
     """Learned view weights (`ViewWeights`) on the detector's points and confidences."""
     points = torch.from_numpy(np.nan_to_num(heatmaps.points_px))
-    score = torch.from_numpy(heatmaps.confidence)
+    confidence = torch.from_numpy(heatmaps.confidence)
+    score = torch.where(confidence >= min_confidence, confidence, 0.0)
 
     @one_thread()
     def estimate(views: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -78,17 +78,19 @@ def project(positions_m: NDArray[np.float64], camera: Camera) -> NDArray[np.floa
 def bone_spread(
     positions_m: NDArray[np.float64], edges: Sequence[tuple[int, int]]
 ) -> NDArray[np.float64]:
-    """Standard deviation over mean of each bone's length over the frames, (*B, T, J, 3) -> (*B,).
+    """Standard deviations of the bones' lengths over the frames, (*B, T, J, 3) -> (*B,).
 
-    The mean over the bones that two frames or more show.
+    Their sum over that of the mean lengths, of the bones that two frames or more show. A mean of
+    each bone's own ratio would be of eyelids and fingers, which a centimetre doubles.
     """
     lengths = bone_lengths(torch.from_numpy(positions_m), edges).numpy()
     known = np.isfinite(lengths)
     enough = known.sum(-2) >= 2
     clean = np.where(enough[..., None, :] & known, lengths, np.nan)
     clean = np.where(enough[..., None, :], clean, 1.0)
-    spread = np.nanstd(clean, axis=-2) / np.nanmean(clean, axis=-2)
-    return (spread * enough).sum(-1) / np.maximum(enough.sum(-1), 1)
+    total_m = (np.nanmean(clean, axis=-2) * enough).sum(-1)
+    spread_m = (np.nanstd(clean, axis=-2) * enough).sum(-1)
+    return spread_m / np.where(enough.any(-1), total_m, 1.0)
 
 
 def resampled_frames(num_frames: int, seed: int = 0, resamples: int = RESAMPLES) -> np.ndarray:

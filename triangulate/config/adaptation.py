@@ -8,9 +8,17 @@ from pydantic import Field
 
 from triangulate.config.parsing import Config
 
+Steps = Annotated[int, Field(ge=10)]
+BatchSize = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0.0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Seed = Annotated[int, Field(ge=0)]
 
-class StudentConfig(Config):
-    """The network that corrects the joined heatmaps, and how it learns."""
+
+class VolumeStudentConfig(Config):
+    """A 3D network that corrects the joined heatmaps, and how it learns."""
+
+    kind: Literal["volume"] = "volume"
 
     size: int = Field(default=24, ge=16, multiple_of=4)
     """Voxels along a side of the cube around the hips."""
@@ -23,19 +31,19 @@ class StudentConfig(Config):
     )
     """Of the network at full, half and quarter resolution."""
 
-    steps: int = Field(default=600, ge=10)
+    steps: Steps = 1200
     """How many batches."""
 
-    batch_size: int = Field(default=2, ge=1)
+    batch_size: BatchSize = 2
     """Moments in each."""
 
-    lr: float = Field(default=0.01, gt=0.0)
+    lr: Rate = 0.003
     """The highest learning rate; it rises to it, and falls again."""
 
-    volume_loss: float = Field(default=0.1, ge=0.0)
+    volume_loss: float = Field(default=1.0, ge=0.0)
     """Weight of the volume's cross-entropy beside the distance from the labels, in centimetres."""
 
-    swap_sides: float = Field(default=0.1, ge=0.0, le=1.0)
+    swap_sides: Share = 0.1
     """Share of views in which left and right are exchanged."""
 
     mirror: bool = True
@@ -53,8 +61,37 @@ class StudentConfig(Config):
     half_precision: bool = True
     """Convolve in bfloat16."""
 
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     """Of the first weights and of all variation."""
+
+
+class ViewWeightsStudentConfig(Config):
+    """The shipped view weights, which go on learning from the detector's points and scores."""
+
+    kind: Literal["view_weights"] = "view_weights"
+
+    steps: Steps = 100
+    """How many batches."""
+
+    batch_size: BatchSize = 16
+    """Moments in each."""
+
+    lr: Rate = 0.001
+    """The highest learning rate; it rises to it, and falls again."""
+
+    swap_sides: Share = 0.1
+    """Share of views in which left and right are exchanged."""
+
+    shift: float = Field(default=0.005, ge=0.0)
+    """Standard deviation of the shift of a view's points, in sizes of the person there."""
+
+    seed: Seed = 0
+    """Of all variation."""
+
+
+StudentConfig = Annotated[
+    VolumeStudentConfig | ViewWeightsStudentConfig, Field(discriminator="kind")
+]
 
 
 class LabelsConfig(Config):
@@ -82,5 +119,5 @@ class AdaptConfig(Config):
     labels: LabelsConfig = LabelsConfig()
     """Which poses of the recording are learned from."""
 
-    student: StudentConfig | None = StudentConfig()
-    """The network that corrects the joined heatmaps, and how it learns; None: write labels only."""
+    student: StudentConfig | None = VolumeStudentConfig()
+    """What learns from them; None: write labels only."""

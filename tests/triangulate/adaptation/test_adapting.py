@@ -9,26 +9,32 @@ from triangulate.adaptation.adapting import (
     LABELS,
     WEIGHTS,
     adapt_recording,
-    labels_of,
-    middle_joints,
-    moments_of,
     refusal,
     untaught,
-    up_direction,
 )
 from triangulate.adaptation.judgement import Interval, Verdict
-from triangulate.config.adaptation import AdaptConfig, LabelsConfig, StudentConfig
+from triangulate.adaptation.volume_student import train_volume
+from triangulate.config.adaptation import (
+    AdaptConfig,
+    LabelsConfig,
+    ViewWeightsStudentConfig,
+    VolumeStudentConfig,
+)
 from triangulate.errors import InputError
 from triangulate.models.heatmap_volume import HeatmapVolume
+from triangulate.models.view_weights import ViewWeights
 from triangulate.models.weights import load, read_header
-from triangulate.poses import Reason, load_poses
-from triangulate.skeleton import Skeleton
+from triangulate.pipeline import reconstruct_keypoints
+from triangulate.poses import load_poses
+from triangulate.triangulation import load_view_weights
 
 QUICK = AdaptConfig(
-    student=StudentConfig(
+    student=VolumeStudentConfig(
         size=16, side_m=2.2, channels=[4, 4, 4], steps=10, batch_size=1, half_precision=False
     )
 )
+QUICK_WEIGHTS = AdaptConfig(student=ViewWeightsStudentConfig(steps=10, batch_size=4))
+STUDENTS = pytest.mark.parametrize("settings", [QUICK, QUICK_WEIGHTS], ids=["volume", "weights"])
 
 
 @pytest.fixture
@@ -44,50 +50,53 @@ def verdict(gain_px: float) -> Verdict:
     return Verdict((one, one), (one, one), gain, gain, 20)
 
 
-def test_directions_of_axes() -> None:
-    assert up_direction("z").tolist() == [0, 0, 1]
-    assert up_direction("-y").tolist() == [0, -1, 0]
-    assert up_direction(None).tolist() == [0, 0, 1]
-
-
-def test_cubes_lie_around_the_hips() -> None:
-    assert middle_joints(Skeleton.named("mediapipe33")) == [23, 24]
-    assert middle_joints(Skeleton.anonymous(4)) is None
-
-
-def test_moments_hold_the_labels_and_how_much_they_count(material) -> None:
-    labels = labels_of(material, QUICK)
-    moments = moments_of(material, labels)
-    known = labels.reason[:, 0] == Reason.ok
-    np.testing.assert_array_equal(moments.weights.numpy() > 0, known)
-    assert moments.labels_world.isfinite().all()
-    assert moments.cameras.K.shape[:2] == moments.views.shape == (40, 4)
-    away = moments.labels_world.numpy()[known] - labels.positions_m[:, 0][known]
-    assert np.abs(away).max() == 0
-
-
-def test_what_helped_is_written(material, tmp_path, monkeypatch) -> None:
+@STUDENTS
+def test_what_helped_is_written(material, tmp_path, monkeypatch, settings) -> None:
     monkeypatch.setattr(adapting, "measured", lambda *_: None)
     monkeypatch.setattr(adapting, "compare", lambda *_: verdict(1.0))
     stages: list[str] = []
     done = adapt_recording(
-        material.recording, tmp_path, QUICK, report=lambda what, *_: stages.append(what)
+        material.recording, tmp_path, settings, report=lambda what, *_: stages.append(what)
     )
     assert len(done.losses) == 10
     assert stages == ["learning"] * 10
     network = load(tmp_path / WEIGHTS)
-    assert isinstance(network, HeatmapVolume)
-    assert network.centre_joints == middle_joints(material.person.skeleton)
+    assert type(network) is type(done.network)
+    assert all(map(torch.equal, network.parameters(), done.network.parameters()))
     header = read_header(tmp_path / WEIGHTS)
     assert header.skeleton is not None
     assert header.skeleton.joint_names == material.person.skeleton.joint_names
     assert "this rig" in header.card.limits
-    assert load_poses(tmp_path / LABELS).positions_m.shape == (20, 1, 17, 3)
+    labels = load_poses(tmp_path / LABELS)
+    assert labels.positions_m.shape == (20, 1, 17, 3)
+    assert AdaptConfig.model_validate(labels.run["settings"]) == settings
+    assert labels.run["command"]
     assert done.as_dict()["over_start"]["num_frames"] == 20
 
 
+def test_adapted_view_weights_are_weights_of_reconstruct(material, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(adapting, "compare", lambda *_: verdict(1.0))
+    adapt_recording(material.recording, tmp_path, QUICK_WEIGHTS)
+    ways = [
+        reconstruct_keypoints(material.person, material.recording.rig, weights=weights)
+        for weights in (tmp_path / WEIGHTS, "learned")
+    ]
+    adapted, shipped = (way.positions_m for way in ways)
+    assert 1e-6 < np.nanmean(abs(adapted - shipped)) < 0.02
+
+
+def test_an_adapted_volume_is_refused_by_reconstruct(material, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(adapting, "measured", lambda *_: None)
+    monkeypatch.setattr(adapting, "compare", lambda *_: verdict(1.0))
+    adapt_recording(material.recording, tmp_path, QUICK)
+    with pytest.raises(InputError, match=r"of a HeatmapVolume.*view weights are expected") as said:
+        reconstruct_keypoints(material.person, material.recording.rig, weights=tmp_path / WEIGHTS)
+    assert "\n" not in str(said.value)
+
+
+@STUDENTS
 def test_what_did_not_help_is_refused_and_nothing_is_written(
-    material, tmp_path, monkeypatch
+    material, tmp_path, monkeypatch, settings
 ) -> None:
     monkeypatch.setattr(adapting, "measured", lambda *_: None)
     monkeypatch.setattr(adapting, "compare", lambda *_: verdict(-1.0))
@@ -95,18 +104,19 @@ def test_what_did_not_help_is_refused_and_nothing_is_written(
     before.parent.mkdir()
     before.write_text("of another run")
     with pytest.raises(InputError, match="learning did not help, so nothing was written"):
-        adapt_recording(material.recording, before.parent, QUICK)
+        adapt_recording(material.recording, before.parent, settings)
     assert [path.name for path in before.parent.iterdir()] == [WEIGHTS]
     assert before.read_text() == "of another run"
 
 
 @pytest.mark.slow
 def test_a_network_that_does_harm_is_found_out(material, tmp_path, monkeypatch) -> None:
-    def spoil(network: HeatmapVolume, *_: object) -> list[float]:
+    def spoil(*arguments: object) -> tuple[HeatmapVolume, list[float]]:
+        network, losses = train_volume(*arguments)
         torch.nn.init.normal_(network.v2v.output_layer.weight, std=20.0)
-        return [0.0]
+        return network, losses
 
-    monkeypatch.setattr(adapting, "learn", spoil)
+    monkeypatch.setattr(adapting, "train_volume", spoil)
     with pytest.raises(InputError, match="learning did not help"):
         adapt_recording(material.recording, tmp_path / "out", QUICK)
     assert not (tmp_path / "out").exists()
@@ -117,6 +127,12 @@ def test_labels_alone(material, tmp_path) -> None:
     assert done.network is None
     assert [path.name for path in tmp_path.iterdir()] == [LABELS]
     assert load_poses(tmp_path / LABELS).positions_m.shape == (40, 1, 17, 3)
+
+
+def test_untaught_view_weights_are_those_that_ship() -> None:
+    shipped = load_view_weights()
+    changed = ViewWeights()
+    assert all(map(torch.equal, untaught(changed).parameters(), shipped.parameters()))
 
 
 def test_an_untaught_copy_is_the_volume_alone(material, clean_walking) -> None:

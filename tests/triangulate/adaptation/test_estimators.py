@@ -26,7 +26,7 @@ def make(way: str, walking):
         case "robust":
             return robust_estimator(heatmaps, camera, 0.1, walking.skeleton.flip_permutation())
         case "weights":
-            return weighing_estimator(ViewWeights().eval(), heatmaps, camera)
+            return weighing_estimator(ViewWeights().eval(), heatmaps, camera, 0.1)
     return volume_estimator(HeatmapVolume(17, size=16, side_m=2.2), heatmaps, camera)
 
 
@@ -63,3 +63,21 @@ def test_a_camera_that_takes_no_part_changes_nothing(clean_walking, way: str) ->
             return material
 
     np.testing.assert_allclose(make(way, Other)(views), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("way", ["linear", "robust", "weights"])
+def test_detections_below_the_least_confidence_are_not_used(clean_walking, way: str) -> None:
+    views = np.array([True] * 4)
+    expected = make(way, clean_walking)(np.array([True, True, True, False]))
+    material = clean_walking.material()
+    material.heatmaps.points_px[:, 3] += 200
+    material.heatmaps.confidence[:, 3] = 0.05
+
+    class Doubtful:
+        rig, skeleton = clean_walking.rig, clean_walking.skeleton
+
+        @staticmethod
+        def material():
+            return material
+
+    np.testing.assert_allclose(make(way, Doubtful)(views), expected, atol=1e-6)

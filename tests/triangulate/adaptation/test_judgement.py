@@ -36,6 +36,11 @@ def test_bone_spread_of_many() -> None:
     np.testing.assert_allclose(bone_spread(both, EDGE), [0.1, 0], atol=1e-12)
 
 
+def test_a_short_bone_counts_by_its_length() -> None:
+    positions = np.concatenate([bones_of([0.38, 0.42]), bones_of([0.01, 0.03])], axis=1)
+    assert bone_spread(positions, [(0, 1), (2, 3)]) == pytest.approx(0.03 / 0.42)
+
+
 def test_frame_means_leave_gaps_out() -> None:
     errors = np.array([[1.0, np.nan, 3.0], [np.nan] * 3])
     np.testing.assert_array_equal(frame_means(errors), [2.0, np.nan])

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from triangulate.config.adaptation import StudentConfig
+from triangulate.adaptation.learning import labels_and_weights, learn
+from triangulate.adaptation.material import Material
+from triangulate.adaptation.variation import chance, exchanged, some_views
+from triangulate.config.adaptation import VolumeStudentConfig
+from triangulate.config.models import HeatmapVolumeConfig, V2VConfig
 from triangulate.geometry.camera import Camera
 from triangulate.geometry.rigid import rotation_from_vector
 from triangulate.geometry.tensors import TensorFields
 from triangulate.losses import keypoint_l2, volumetric_ce
+from triangulate.models.build import build_model
 from triangulate.models.heatmap_volume import HeatmapVolume
 from triangulate.models.volume_points import body_centre
+from triangulate.poses import Poses3D
+from triangulate.skeleton import Skeleton
 
-_SIGMA_M = 0.02  # labels of this standard deviation count half
-_WARMUP = 0.1
 _BLUR_RADIUS = 4  # cells
 
 
@@ -57,60 +62,65 @@ class Varied:
     axes: Tensor
 
 
-def label_weights(covariance_m2: Tensor, known: Tensor) -> Tensor:
-    """Sure labels count more: (*B, J, 3, 3), (*B, J) -> (*B, J)."""
-    variance = torch.where(known, covariance_m2.diagonal(dim1=-2, dim2=-1).mean(-1), 0.0)
-    return known * _SIGMA_M**2 / (variance + _SIGMA_M**2)
-
-
-def learn(
-    network: HeatmapVolume,
-    moments: Moments,
-    settings: StudentConfig,
-    flip: Tensor,
-    up: Tensor,
+def train_volume(
+    material: Material,
+    labels: Poses3D,
+    settings: VolumeStudentConfig,
     report: Callable[[int, int], None] | None = None,
-) -> list[float]:
-    """Train in place; returns the loss of every step.
+) -> tuple[HeatmapVolume, list[float]]:
+    """A `HeatmapVolume` that learned to give the labels, and the loss of every step."""
+    torch.manual_seed(settings.seed)
+    network = new_volume(settings, labels.skeleton)
+    moments = moments_of(material, labels)
+    flip = torch.from_numpy(labels.skeleton.flip_permutation())
+    up = up_direction(labels.up_axis)
 
-    Args:
-        network: with a network in it; changed in place.
-        moments: at least one with a label.
-        settings: how long, and how much moments are varied.
-        flip: (J,) indices that swap left and right.
-        up: (3,) unit vector.
-        report: called after each step: done, all.
-    """
-    generator = torch.Generator().manual_seed(settings.seed)
-    optimizer = torch.optim.AdamW(network.parameters(), settings.lr, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: _rate(step / settings.steps)
+    def loss(index: Tensor, generator: torch.Generator) -> Tensor:
+        batch = vary(moments[index], settings, flip, up, generator, network.centre_joints)
+        return loss_of(network, batch, settings)
+
+    return network, learn(network, loss, moments.weights, settings, report)
+
+
+def new_volume(settings: VolumeStudentConfig, skeleton: Skeleton) -> HeatmapVolume:
+    """A volume whose network adds nothing yet."""
+    config = HeatmapVolumeConfig(
+        joints=len(skeleton.joint_names),
+        size=settings.size,
+        side_m=settings.side_m,
+        centre_joints=middle_joints(skeleton),
+        v2v=V2VConfig(channels=settings.channels, front_kernel=3),
     )
-    network.train().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    useful = (moments.weights > 0).any(-1).nonzero()[:, 0]
-    losses = []
-    for step in range(settings.steps):
-        lot = torch.randint(len(useful), (settings.batch_size,), generator=generator)
-        batch = vary(moments[useful[lot]], settings, flip, up, generator, network.centre_joints)
-        loss = loss_of(network, batch, settings)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        losses.append(float(loss.detach()))
-        if report:
-            report(step + 1, settings.steps)
-    network.eval()
-    return losses
+    network = cast(HeatmapVolume, build_model(config))
+    return network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
 
-def _rate(share: float) -> float:
-    """The learning rate over its highest: up in a tenth of the time, down along a cosine."""
-    return min((share + 0.01) / _WARMUP, 0.5 * (1 + math.cos(math.pi * share)))
+def moments_of(material: Material, labels: Poses3D) -> Moments:
+    """The heatmaps of the material beside the labels of the same frames."""
+    labels_world, weights = labels_and_weights(labels)
+    return Moments(
+        heatmaps=torch.from_numpy(material.heatmaps.mass),
+        cameras=material.heatmaps.cameras(material.recording.rig.cameras),
+        views=torch.from_numpy(material.heatmaps.views),
+        labels_world=labels_world,
+        weights=weights,
+    )
 
 
-def loss_of(network: HeatmapVolume, batch: Varied, settings: StudentConfig) -> Tensor:
+def middle_joints(skeleton: Skeleton) -> list[int] | None:
+    """The joints around which a cube holds a whole body: the hips; None where it has none."""
+    hips = [joint for joint, name in enumerate(skeleton.joint_names) if name.endswith("hip")]
+    return hips or None
+
+
+def up_direction(up_axis: str | None) -> Tensor:
+    """The unit vector (3,) of an axis such as "z" or "-y"; where it is unknown, z."""
+    axis = up_axis or "z"
+    sign = -1.0 if axis.startswith("-") else 1.0
+    return sign * torch.eye(3, dtype=torch.float64)["xyz".index(axis[-1])]
+
+
+def loss_of(network: HeatmapVolume, batch: Varied, settings: VolumeStudentConfig) -> Tensor:
     """Centimetres from the labels, and how surprising they are to the volume."""
     moments = batch.moments
     with torch.autocast("cpu", torch.bfloat16, enabled=settings.half_precision):
@@ -133,7 +143,7 @@ def loss_of(network: HeatmapVolume, batch: Varied, settings: StudentConfig) -> T
 
 def vary(
     moments: Moments,
-    settings: StudentConfig,
+    settings: VolumeStudentConfig,
     flip: Tensor,
     up: Tensor,
     generator: torch.Generator,
@@ -145,47 +155,27 @@ def vary(
     moved; in some views left and right exchanged, as detectors do now and then.
     """
     batch, num_views = moments.views.shape
-
-    def chance(share: float, *shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator) < share
-
-    swapped = chance(settings.swap_sides, batch, num_views)
-    heatmaps = _exchanged(moments.heatmaps.float(), swapped, flip, 2)
+    swapped = chance(settings.swap_sides, (batch, num_views), generator)
+    heatmaps = exchanged(moments.heatmaps.float(), swapped, flip, 2)
     heatmaps = _blurred(heatmaps, settings.blur_cells, generator)
     shift = settings.shift_cells * torch.randn(batch, num_views, 2, generator=generator)
-    mirrored = chance(0.5 if settings.mirror else 0.0, batch)
-    heatmaps = _exchanged(heatmaps, mirrored, flip, 2)
-    labels = _exchanged(moments.labels_world, mirrored, flip, 1)
-    weights = _exchanged(moments.weights, mirrored, flip, 1)
+    mirrored = chance(0.5 if settings.mirror else 0.0, (batch,), generator)
+    heatmaps = exchanged(heatmaps, mirrored, flip, 2)
+    labels = exchanged(moments.labels_world, mirrored, flip, 1)
+    weights = exchanged(moments.weights, mirrored, flip, 1)
     offset = settings.centre_m * (2 * torch.rand(batch, 3, generator=generator) - 1)
     return Varied(
         replace(
             moments,
             heatmaps=heatmaps,
             cameras=moments.cameras.cropped(shift.double()),
-            views=_some_views(moments.views, generator),
+            views=some_views(moments.views, generator),
             labels_world=labels,
             weights=weights,
         ),
         body_centre(labels, weights > 0, centre_joints)[0] + offset,
         _axes(mirrored, up, generator),
     )
-
-
-def _some_views(views: Tensor, generator: torch.Generator) -> Tensor:
-    """Two or more of the views that are there, more often many than few; (B, V) -> (B, V)."""
-    there = views.sum(1)
-    share = torch.rand(len(views), generator=generator).square()
-    wanted = there - (share * (there - 1)).long()
-    lot = torch.rand(views.shape, generator=generator).masked_fill(~views, 2.0)
-    rank = lot.argsort(1).argsort(1)
-    return views & (rank < wanted[:, None])
-
-
-def _exchanged(values: Tensor, swapped: Tensor, flip: Tensor, joint_axis: int) -> Tensor:
-    """Left joints for right ones where `swapped`, which has the first axes of `values`."""
-    mask = swapped.reshape(*swapped.shape, *[1] * (values.ndim - swapped.ndim))
-    return torch.where(mask, values.index_select(joint_axis, flip), values)
 
 
 def _blurred(heatmaps: Tensor, most_cells: float, generator: torch.Generator) -> Tensor:
