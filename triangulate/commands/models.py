@@ -93,7 +93,9 @@ def take_in(
     skeleton: Annotated[
         str | None,
         typer.Option(
-            "--skeleton", metavar="NAME", help="Its joints, such as h36m17 (those of 17)."
+            "--skeleton",
+            metavar="NAME|FILE",
+            help="Its joints: a set such as h36m17 (those of 17), or your own .yaml.",
         ),
     ] = None,
     half: Annotated[
@@ -143,7 +145,7 @@ def _joints(name: str | None, count: int) -> tuple[Skeleton | None, list[str]]:
 
     if name is None and count != 17:
         return None, [f"its {count} joints have no names (--skeleton NAME)"]
-    skeleton = Skeleton.named(name or _PUBLISHED_JOINTS)
+    skeleton = Skeleton.given(name or _PUBLISHED_JOINTS)
     if len(skeleton.joint_names) != count:
         raise InputError(
             f"--skeleton {name} has {len(skeleton.joint_names)} joints, the network {count}"
