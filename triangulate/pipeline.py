@@ -171,7 +171,8 @@ def reconstruct_files(
         )
     if out is not None:
         used = {"keypoints": _as_text(path), **chosen.model_dump(exclude={"detector", "match"})}
-        used |= {"skeleton": keypoints.skeleton.name or None, "fps": keypoints.fps}
+        told = skeleton if isinstance(skeleton, str) else None  # perhaps a file
+        used |= {"skeleton": keypoints.skeleton.name or told, "fps": keypoints.fps}
         notes = [*loaded.notes, f"keypoints: {keypoints.source}", *notes]
         _write(poses, out, used, timings_s, notes)
     return poses

@@ -168,7 +168,7 @@ def _with_joints(poses: Poses3D, skeleton: Skeleton | None, file: Path) -> Poses
     order = skeleton.indices_in(poses.skeleton)
     if not (order >= 0).any():
         raise InputError(
-            f"{file}: has none of the joints of {skeleton.name} "
+            f"{file}: has none of the joints of {skeleton.name or 'the skeleton asked for'} "
             f"({', '.join(poses.skeleton.joint_names)})"
         )
     reason = np.where(order >= 0, poses.reason[..., order], Reason.too_few_views)

@@ -98,12 +98,12 @@ def load_keypoints_from(
     bound = bind_cameras(list(by_name), cameras, bind, where)
     unused = [name for name in by_name if name not in bound.values()]
     notes = [f"left out, being no camera of the rig: {', '.join(unused)}"] if unused else []
-    told, calibrated = (sizes_in_order(given, tuple(bound)) for given in (sizes, rig_sizes))
+    told_sizes, calibrated = (sizes_in_order(given, tuple(bound)) for given in (sizes, rig_sizes))
     nothing = (None,) * len(bound)
     views = {
         camera: _read(by_name[name], size, rig_size)
         for (camera, name), size, rig_size in zip(
-            bound.items(), told or nothing, calibrated or nothing, strict=True
+            bound.items(), told_sizes or nothing, calibrated or nothing, strict=True
         )
     }
     title = _TITLES[sources[0].format]

@@ -120,6 +120,6 @@ def _size(
             "camera a file of its own"
         )
     width, height = sizes.pop()
-    if not all(isinstance(side, int) and side > 0 for side in (width, height)):
-        return None, ("its image sizes are not told",)
-    return (width, height), ()
+    if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0:
+        return (width, height), ()
+    return None, ("its image sizes are not told",)

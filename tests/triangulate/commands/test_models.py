@@ -72,6 +72,7 @@ def test_what_is_not_used_is_said(checkpoint: Path, tmp_path: Path) -> None:
     [
         ("volumetric-sum", [], InputError, "it fits algebraic, algebraic-no-confidences, ransac"),
         ("algebraic", ["--skeleton", "coco"], InputError, "no skeleton is called 'coco'"),
+        ("algebraic", ["--skeleton", "no.yaml"], InputError, "no.yaml: cannot be read"),
         ("algebraic", ["--skeleton", "body25"], InputError, "has 25 joints, the network 17"),
         ("algebraic", ["--volume-size", "40"], UsageError, "multiple of 32, got 40"),
     ],
