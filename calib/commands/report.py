@@ -13,7 +13,7 @@ from triangulate.errors import InputError, UsageError
 if TYPE_CHECKING:
     from calib.assessment import Trust
     from calib.solution import Solution
-    from calib.verdicts import Verdict
+    from triangulate.pages.verdicts import Verdict
 
 PAGE_FILE = "report.html"
 
@@ -52,9 +52,9 @@ def report(
         raise UsageError(f"--out {out}: is a folder; name a file, such as {out / PAGE_FILE}")
     with uninterrupted():
         from calib.reporting.page import report as write_report
-        from calib.reporting.style import graph_objects
         from calib.solution import SOLUTION_FILE, load_solution
         from calib.verdicts import verdict
+        from triangulate.pages.style import graph_objects
 
     place = folder.parent if folder.name == SOLUTION_FILE else folder
     if not (place / SOLUTION_FILE).is_file():
