@@ -40,7 +40,7 @@ def read_coco_annotations(path: Path) -> View:
     people = [entry for entry in annotations if entry.get("keypoints")]
     if not people:
         return View.empty(frames)
-    unknown = next((e for e in people if e.get("image_id") not in number_of), None)
+    unknown = next((e for e in people if _id(e, "image_id") not in number_of), None)
     if unknown is not None:
         raise InputError(
             f"{path}: an annotation is of the image {unknown.get('image_id')!r}, which is none of "
@@ -48,7 +48,7 @@ def read_coco_annotations(path: Path) -> View:
         )
     labels = [f"annotation {entry.get('id', index)!r}" for index, entry in enumerate(people)]
     values = triples([entry["keypoints"] for entry in people], labels, path)  # (N, J, 3)
-    skeleton = _skeleton(categories, {entry.get("category_id") for entry in people}, path)
+    skeleton = _skeleton(categories, {_id(entry, "category_id") for entry in people}, path)
     if len(skeleton.joint_names) != values.shape[1]:
         raise InputError(
             f"{path}: {labels[0]} has {values.shape[1]} joints, but its category names "
@@ -71,6 +71,16 @@ def _objects(content: Any, key: str, path: Path) -> list[dict[str, Any]]:
     return entries
 
 
+def _id(entry: dict[str, Any], key: str) -> int | str | None:
+    """What is called by a number or a name."""
+    value = entry.get(key)
+    return value if isinstance(value, int | str) else None
+
+
+def _is_named(category: dict[str, Any]) -> bool:
+    return isinstance(category.get("keypoints"), list) and bool(category["keypoints"])
+
+
 def _frame_numbers(images: list[dict[str, Any]], path: Path) -> dict[Any, int]:
     """Image id -> frame number, in the file's order."""
     numbers: dict[Any, int] = {}
@@ -87,7 +97,7 @@ def _frame_numbers(images: list[dict[str, Any]], path: Path) -> dict[Any, int]:
 
 def _skeleton(categories: list[dict[str, Any]], used: set[Any], path: Path) -> Skeleton:
     """The joints of the one kind of category that the annotations are of."""
-    chosen = [entry for entry in categories if entry.get("id") in used and entry.get("keypoints")]
+    chosen = [entry for entry in categories if _id(entry, "id") in used and _is_named(entry)]
     names = {tuple(map(str, entry["keypoints"])) for entry in chosen}
     if len(names) != 1:
         what = "differ in their joints" if names else "name no joints"
@@ -112,14 +122,15 @@ def _size(
     images: list[dict[str, Any]], path: Path
 ) -> tuple[tuple[int, int] | None, tuple[str, ...]]:
     """(width, height) of the camera's images, and what to note."""
-    sizes = {(entry.get("width"), entry.get("height")) for entry in images}
-    if len(sizes) > 1:
-        told = " and ".join(f"{w} x {h}" for w, h in sorted(sizes, key=str)[:2])
+    sizes = [(entry.get("width"), entry.get("height")) for entry in images]
+    other = next((size for size in sizes if size != sizes[0]), None)
+    if other is not None:
+        told = " and ".join(f"{w} x {h}" for w, h in (sizes[0], other))
         raise InputError(
             f"{path}: its images differ in size ({told}), so they are not of one camera; give each "
             "camera a file of its own"
         )
-    width, height = sizes.pop()
+    width, height = sizes[0]
     if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0:
         return (width, height), ()
     return None, ("its image sizes are not told",)

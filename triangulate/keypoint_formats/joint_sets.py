@@ -1,4 +1,4 @@
-"""Which joints a file means that only counts them."""
+"""Which joints a file means that counts or names them."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def _skeleton(meta: Any, path: Path) -> Skeleton | None:
         ordered = [by_id[index] for index in range(len(by_id))]
         edges = [(int(a), int(b)) for a, b in meta.get("skeleton_links") or ()]
         pairs = [(int(a), int(b)) for a, b in meta.get("flip_pairs") or ()]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise InputError(
             f"{path}: its 'meta_info' does not name joints 0, 1, 2, ... and pairs of them; "
             f"{_REMEDY}"

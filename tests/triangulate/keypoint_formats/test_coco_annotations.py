@@ -139,6 +139,12 @@ GOOD = annotation(5, [1, 2, 2, 3, 4, 2, 5, 6, 2])
         (dataset([GOOD], [image(5, "a/1.png"), image(6, "b/1.png")]), "holds frame 1 twice"),
         (dataset([GOOD], [image(5, "1.png"), image(6, "2.png", (4, 3))]), "differ in size"),
         (dataset([annotation(3, [1, 2, 2])]), "an annotation is of the image 3, which is none"),
+        (dataset([GOOD | {"image_id": [5]}]), r"an annotation is of the image \[5\]"),
+        (dataset([GOOD | {"category_id": {}}]), "name no joints"),
+        (
+            dataset([GOOD], [image(5, "1.png"), image(6, "2.png", ([], {}))]),
+            r"differ in size \(640 x 480 and \[\] x \{\}\)",
+        ),
         (dataset([annotation(5, [1, 2, 2])]), "annotation 105 has 1 joints.* names 3"),
         (dataset([annotation(5, [1, 2])]), "3 x J numbers"),
         (

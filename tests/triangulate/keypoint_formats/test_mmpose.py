@@ -161,6 +161,10 @@ IN_3D = person(1) | {"keypoints": [[1.0, 2.0, 3.0]] * 17}
             {"meta_info": {"keypoint_id2name": {"1": "nose"}}, "instance_info": []},
             "does not name joints 0, 1, 2",
         ),
+        (
+            {"meta_info": meta(COCO) | {"flip_pairs": [[1, 1e999]]}, "instance_info": []},
+            "and pairs of them",
+        ),
         (video((10**30, [])), "too large for a frame number"),
     ],
 )
