@@ -1,40 +1,38 @@
-"""The landmarks of a person by one name each, whatever the joint set calls them."""
+"""The landmarks of a person by one name each, however the joint set spells them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from triangulate.skeleton import Skeleton
+from triangulate.skeleton import Skeleton, canonical_name
 
-PELVIS = ("mid_hip", "pelvis", "hips", "root")
-NECK = ("neck", "thorax", "upper_neck", "chest", "neck_base")
-"""Names that joint sets give to the middle of the hips and to the place between the shoulders."""
-
-
-def first_of(skeleton: Skeleton, names: Sequence[str]) -> str | None:
-    """The first of some names that is a joint of the skeleton."""
-    return next((name for name in names if name in skeleton.joint_names), None)
+NECKS = ("neck", "thorax", "upper_neck", "chest", "neck_base")
+"""Names of the joint that shoulders hang on."""
 
 
-def has_pair(skeleton: Skeleton, joint: str) -> bool:
-    """Whether the skeleton has `left_JOINT` and `right_JOINT`."""
-    return {f"left_{joint}", f"right_{joint}"} <= set(skeleton.joint_names)
+def keys_of(skeleton: Skeleton) -> list[str]:
+    """One name a joint: the canonical one (`canonical_name`), or its own where two share that."""
+    names = [canonical_name(name) for name in skeleton.joint_names]
+    return [
+        name if names.count(name) == 1 else own
+        for name, own in zip(names, skeleton.joint_names, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
 class Landmarks:
-    """Points (*B, J, 3) by name."""
+    """Points (*B, J, 3) by canonical name."""
 
     skeleton: Skeleton
     points: np.ndarray
 
     def any_of(self, *names: str) -> np.ndarray | None:
         """The points (*B, 3) of the first of these joints that there is."""
-        name = first_of(self.skeleton, names)
-        return None if name is None else self.points[..., self.skeleton.index(name), :]
+        keys = keys_of(self.skeleton)
+        found = next((name for name in names if name in keys), None)
+        return None if found is None else self.points[..., keys.index(found), :]
 
     def middle(self, joint: str) -> np.ndarray | None:
         """The middle (*B, 3) between `left_JOINT` and `right_JOINT`."""

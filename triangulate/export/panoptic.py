@@ -3,9 +3,8 @@
 A frame is `{"version", "univTime", "fpsType", "bodies"}`, and a body `{"id", "joints19"}`: x, y, z
 in centimetres and a confidence for each of 19 joints, which is 1, or -1 where the joint is not
 known (its position is then 0). `univTime` is in milliseconds, -1 where the frame rate is not known.
-Joints go by name. The middle of the hips may also be called pelvis, and the
-neck thorax; where a joint set has neither, they are the middles of hips and shoulders, as OpenPose
-defines them.
+Joints go by name, as `triangulate.skeleton.mapped` has them: where a joint set has no neck or
+no middle of the hips, they are the middles of shoulders and hips, as OpenPose defines them.
 """
 
 from __future__ import annotations
@@ -23,16 +22,14 @@ import numpy as np
 from triangulate.errors import InputError
 from triangulate.export.axes import in_axes, up_notes, up_text
 from triangulate.export.gaps import listed
-from triangulate.export.landmarks import Landmarks
 from triangulate.export.options import USUAL, ExportOptions, LengthUnit, Up
 from triangulate.export.timing import timing
 from triangulate.files import atomic_path, write_text
 from triangulate.poses import Poses3D
-from triangulate.skeleton import Skeleton
+from triangulate.skeleton import Skeleton, canonical_name, mapped
 
 _JOINT_SET = "panoptic19"
-_ALSO = {"mid_hip": ("pelvis", "hips"), "neck": ("thorax",)}
-_MIDDLES = {"mid_hip": "hip", "neck": "shoulder"}
+_MIDDLES = {"mid_hip": "hips", "neck": "shoulders"}
 _FRAME_FILE = re.compile(r"body3DScene_\d{8,}\.json")
 _EVERYBODYS_VERSION = 0.7
 
@@ -111,29 +108,27 @@ def _joints19(
 ) -> tuple[np.ndarray, str | None, tuple[str, ...]]:
     """Positions (T, P, 19, 3) in cm, the axis of theirs that points up, and what was assumed."""
     points_m, up_axis = in_axes(poses.positions_m, poses.up_axis, options.up or Up.as_is)
-    marks = Landmarks(poses.skeleton, points_m)
-    columns, absent, made = [], [], []
-    for joint in Skeleton.named(_JOINT_SET).joint_names:
-        column = marks.any_of(joint, *_ALSO.get(joint, ()))
-        if column is None and joint in _MIDDLES:
-            column = marks.middle(_MIDDLES[joint])
-            if column is not None:
-                made.append(f"{joint} is the middle of the {_MIDDLES[joint]}s")
-        if column is None:
-            absent.append(joint)
-            column = np.full_like(points_m[..., 0, :], np.nan)
-        columns.append(column)
-    if len(absent) == len(columns):
+    target = Skeleton.named(_JOINT_SET)
+    points_m, known = mapped(points_m, poses.skeleton, target)
+    if not known.any():
         raise InputError(
             f"{name}: none of the joints ({listed(poses.skeleton.joint_names)}) is one of CMU "
             "Panoptic's; choose csv or trc"
         )
-    notes = [f"{name}: {text}" for text in made]
-    if absent:
+    theirs = {canonical_name(joint) for joint in poses.skeleton.joint_names}
+    notes = [
+        f"{name}: {joint} is the middle of the {ends}"
+        for joint, ends in _MIDDLES.items()
+        if joint not in theirs and known[target.index(joint)]
+    ]
+    if not known.all():
+        absent = [
+            joint for joint, is_known in zip(target.joint_names, known, strict=True) if not is_known
+        ]
         notes.append(f"{name}: the skeleton has no {listed(absent)}: their confidence is -1")
     if options.up:
         notes += up_notes(name, poses.up_axis)
-    return np.stack(columns, axis=-2) * LengthUnit.cm.per_m, up_axis, tuple(notes)
+    return points_m * LengthUnit.cm.per_m, up_axis, tuple(notes)
 
 
 def _frames(poses: Poses3D, points_cm: np.ndarray) -> Iterator[tuple[int, dict[str, Any]]]:

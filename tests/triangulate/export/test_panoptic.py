@@ -72,7 +72,8 @@ def test_a_folder_is_read_by_the_reader_of_panoptic_itself(made_poses: Any, tmp_
 
 def test_joints_go_by_name_and_what_is_not_there_is_said(made_poses: Any, tmp_path: Path) -> None:
     poses = made_poses("h36m17", with_gaps=False)
-    [note] = write_json(poses, tmp_path / "a.json")
+    made, note = write_json(poses, tmp_path / "a.json")
+    assert made == "json: neck is the middle of the shoulders"
     assert "no nose, left_eye, left_ear, right_eye, right_ear" in note
     points, confidence = read_body(
         strictly((tmp_path / "a.json").read_text())["frames"][0]["bodies"][0]
@@ -87,8 +88,8 @@ def test_neck_and_pelvis_are_made_up_where_there_is_none(made_poses: Any, tmp_pa
     poses = made_poses("coco17", with_gaps=False)
     notes = write_json(poses, tmp_path / "a.json", ExportOptions(up=Up.y))
     assert [note.split(": ")[1] for note in notes] == [
-        "neck is the middle of the shoulders",
         "mid_hip is the middle of the hips",
+        "neck is the middle of the shoulders",
     ]
     document = strictly((tmp_path / "a.json").read_text())
     assert document["up_axis"] == "+Y"
