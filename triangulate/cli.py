@@ -21,6 +21,7 @@ from triangulate.arguments import (
     with_offsets,
 )
 from triangulate.commands.evaluate import evaluate
+from triangulate.commands.export import export
 from triangulate.commands.models import models
 from triangulate.commands.sync import sync
 from triangulate.commands.train import train
@@ -357,6 +358,10 @@ def reconstruct(
         print_summary(summary, folder)
 
 
+app.command(
+    short_help="Write poses in other formats: CSV, TRC, C3D, BVH, glTF, ...",
+    epilog="Example: triangulate export recordings/walk/out/poses.npz --to trc --to bvh",
+)(export)
 app.command(
     short_help="Find time offsets between the cameras, from motion.",
     epilog="Example: triangulate sync recordings/walk --rig rig.yaml",
