@@ -29,9 +29,10 @@ def gap_notes(name: str, points: np.ndarray) -> list[str]:
     missing = missing[:, ~missing.all(axis=0)]
     if not missing.any():
         return []
+    longest = _longest(missing)
     return [
         f"{name}: {missing.sum():,} of {missing.size:,} positions are missing and interpolated, "
-        f"at most {_longest(missing):,} frames at a stretch"
+        f"the longest gap over {longest:,} frame{'s' * (longest > 1)}"
     ]
 
 

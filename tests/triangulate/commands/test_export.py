@@ -82,7 +82,10 @@ def test_several_formats_beside_the_poses(poses: Path) -> None:
         "poses_1.trc", "poses_2.trc", "poses_1.bvh", "poses_2.bvh", "poses_wide.csv",
     ]  # fmt: skip
     assert "note: bvh: the file cannot tell that it is in cm, up: +Y\n" in result.stderr
-    assert "68 of 204 positions are missing and interpolated, at most 4 frames" in result.stderr
+    assert (
+        "68 of 204 positions are missing and interpolated, the longest gap over 4 frames"
+        in result.stderr
+    )
 
 
 def test_the_ending_of_a_file_tells_the_format(poses: Path, tmp_path: Path) -> None:
