@@ -23,6 +23,7 @@ from triangulate.arguments import (
 from triangulate.commands.evaluate import evaluate
 from triangulate.commands.export import export
 from triangulate.commands.models import models
+from triangulate.commands.render import render
 from triangulate.commands.sync import sync
 from triangulate.commands.train import train
 from triangulate.console import (
@@ -362,6 +363,10 @@ app.command(
     short_help="Write poses in other formats: CSV, TRC, C3D, BVH, glTF, ...",
     epilog="Example: triangulate export recordings/walk/out/poses.npz --to trc --to bvh",
 )(export)
+app.command(
+    short_help="Draw the poses on the videos, as a video or as pictures.",
+    epilog="Example: triangulate render recordings/walk --overlay --colours error",
+)(render)
 app.command(
     short_help="Find time offsets between the cameras, from motion.",
     epilog="Example: triangulate sync recordings/walk --rig rig.yaml",

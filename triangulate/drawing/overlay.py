@@ -104,15 +104,23 @@ def draw_overlay(
     if blur_faces:
         images = hide_faces(images, poses, rig, frame, keypoints)
     scale = ErrorScale.of(poses) if colours == "error" else None
-    projected = project(rig.cameras, poses.positions_m[frame])  # (V, P, J, 2)
     pictures = []
-    for name, canvas, joints_px in zip(rig.names, _canvases(images, rig), projected, strict=True):
-        draw_view(canvas, name, joints_px, poses, frame, scale)
+    for canvas in draw_views_of(images, poses, rig, frame, scale):
         unit_px = _unit_px(canvas.width, canvas.height)
         if scale is not None:
-            _draw_scale(canvas, scale, 10 * unit_px, canvas.height - 14 * unit_px, unit_px)
+            draw_scale(canvas, scale, 10 * unit_px, canvas.height - 14 * unit_px, unit_px)
         pictures.append(canvas.finished())
     return pictures
+
+
+def draw_views_of(
+    images: Images, poses: Poses3D, rig: Rig, frame: int, scale: ErrorScale | None
+) -> Iterator[Canvas]:
+    """Each image with the poses of one frame on it; arguments are those of `draw_overlay`."""
+    projected = project(rig.cameras, poses.positions_m[frame])  # (V, P, J, 2)
+    for name, canvas, joints_px in zip(rig.names, _canvases(images, rig), projected, strict=True):
+        _draw_view(canvas, name, joints_px, poses, frame, scale)
+        yield canvas
 
 
 def hide_faces(
@@ -172,11 +180,11 @@ def _canvases(images: Images, rig: Rig) -> Iterator[Canvas]:
 
 
 def _unit_px(width: int, height: int) -> float:
-    """What lines and letters grow with, 1 for a view of about 960 x 540."""
-    return float(np.clip(np.sqrt(width * height) / 720, 0.6, 6.0))
+    """What lines and letters grow with, 1.3 for a view of 960 x 540."""
+    return float(np.clip(np.sqrt(width * height) / 560, 0.6, 6.0))
 
 
-def draw_view(
+def _draw_view(
     canvas: Canvas,
     name: str,
     joints_px: np.ndarray,
@@ -234,10 +242,10 @@ def _draw_person(
 # --- Legends --------------------------------------------------------------------------------------
 
 
-def _draw_scale(canvas: Canvas, scale: ErrorScale, x: float, y: float, unit_px: float) -> float:
+def draw_scale(canvas: Canvas, scale: ErrorScale, x: float, y: float, unit_px: float) -> float:
     """The scale of errors with its figures, on the base line `y`; returns where it ends."""
     size_px, length_px = 13 * unit_px, 130 * unit_px
-    x = _write(canvas, "reprojection error  0", x, y, size_px) + 7 * unit_px
+    x = _write(canvas, "reprojection error  0", x, y, size_px) + 13 * unit_px
     parts = (np.arange(_LEGEND_STEPS) + 0.5) / _LEGEND_STEPS
     line_y = y - 4.5 * unit_px
     around_x = np.array([x - 2 * unit_px, x + length_px + 2 * unit_px])
@@ -247,7 +255,7 @@ def _draw_scale(canvas: Canvas, scale: ErrorScale, x: float, y: float, unit_px: 
         ends_x = x + length_px * part + np.array([-half_px, half_px])
         colour = scale.colour(part * scale.top_px)
         canvas.line(np.stack([ends_x, [line_y] * 2], -1), colour, 9 * unit_px)
-    x = _write(canvas, f"{scale.top_px:g} px or more", x + length_px + 7 * unit_px, y, size_px)
+    x = _write(canvas, f"{scale.top_px:g} px or more", x + length_px + 11 * unit_px, y, size_px)
     x += 18 * unit_px
     canvas.dot(np.array([[x, line_y]]), BACKGROUND, 5.5 * unit_px)
     canvas.dot(np.array([[x, line_y]]), MISSING, 4.5 * unit_px)

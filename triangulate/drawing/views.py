@@ -28,7 +28,7 @@ from triangulate.keypoints import Keypoints2D
 from triangulate.poses import Poses3D
 from triangulate.rig import Rig
 
-_GAP_PX = 10
+GAP_PX = 10
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def cells(count: int, box: Box, aspect: float = 1.0) -> tuple[np.ndarray, np.nda
     """
 
     def shape(columns: int) -> np.ndarray:
-        gaps = _GAP_PX * np.array([columns - 1, -(-count // columns) - 1])
+        gaps = GAP_PX * np.array([columns - 1, -(-count // columns) - 1])
         return (np.array([box.width, box.height]) - gaps) // [columns, -(-count // columns)]
 
     def height(columns: int) -> int:
@@ -90,7 +90,7 @@ def cells(count: int, box: Box, aspect: float = 1.0) -> tuple[np.ndarray, np.nda
 
     columns = max(range(1, count + 1), key=height)
     place = np.stack(np.divmod(np.arange(count), columns)[::-1], axis=-1)
-    return shape(columns), [box.x, box.y] + place * (shape(columns) + _GAP_PX)
+    return shape(columns), [box.x, box.y] + place * (shape(columns) + GAP_PX)
 
 
 def _crop(content_px: np.ndarray, size: np.ndarray, shape: np.ndarray) -> np.ndarray:
