@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS: list[set[str]] = [
     {"geometry"},
     {"errors", "options"},
-    {"files", "yaml_text", "console", "pages"},
+    {"pages"},
+    {"files", "yaml_text", "console"},
     {"rig", "skeleton", "video", "recording", "keypoints", "poses", "config"},
     {
         "pose2d",

@@ -14,11 +14,14 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import typer
 
 from triangulate.errors import UsageError, report_errors
+
+if TYPE_CHECKING:
+    from triangulate.pages.verdicts import Verdict
 
 Report = Callable[[int, int], None]  # done, all
 
@@ -110,6 +113,18 @@ def print_pairs(title: str, pairs: Sequence[tuple[str, str]]) -> None:
 def print_json(content: Any) -> None:
     """JSON for programs; a number that is not finite is null, for JSON has none."""
     typer.echo(json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_verdict(judged: Verdict) -> None:
+    """The level, what it rests on, and what to do."""
+    typer.secho(judged.level, bold=True)
+    typer.echo(judged.headline)
+    for reason in judged.reasons:
+        typer.echo(f"  - {reason.text}")
+    if judged.advice:
+        typer.secho("what to do", bold=True)
+    for text in judged.advice:
+        typer.echo(f"  - {text}")
 
 
 def print_notes(notes: Sequence[str]) -> None:

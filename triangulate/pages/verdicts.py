@@ -62,6 +62,15 @@ def in_mm(length_m: float) -> str:
     return f"{length:.{digits}f} mm"
 
 
+def in_percent(part: float) -> str:
+    """A share in percent, with more digits near 0 and near 100."""
+    if not np.isfinite(part):
+        return "unknown"
+    near = min(abs(part), abs(1 - part))
+    digits = 0 if near >= 0.1 or near == 0 else 1 if near >= 0.005 else 2
+    return f"{100 * part:.{digits}f} %"
+
+
 def sentence(text: str) -> str:
     """A text with a capital letter and a full stop."""
     return text[0].upper() + text[1:] + ("" if text[-1] in ".?!" else ".")

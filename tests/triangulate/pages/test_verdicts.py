@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from triangulate.pages.verdicts import CARE, GOOD, REFUSED, Reason, Verdict, in_mm, sentence
+from triangulate.pages.verdicts import (
+    CARE,
+    GOOD,
+    REFUSED,
+    Reason,
+    Verdict,
+    in_mm,
+    in_percent,
+    sentence,
+)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +26,24 @@ from triangulate.pages.verdicts import CARE, GOOD, REFUSED, Reason, Verdict, in_
 )
 def test_lengths_have_the_digits_that_one_reads(length_m: float, text: str) -> None:
     assert in_mm(length_m) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        (0, "0 %"),
+        (0.00123, "0.12 %"),
+        (0.0123, "1.2 %"),
+        (0.46, "46 %"),
+        (0.982, "98.2 %"),
+        (0.9996, "99.96 %"),
+        (1, "100 %"),
+        (3.46, "346 %"),
+        (float("nan"), "unknown"),
+    ],
+)
+def test_shares_too(part: float, text: str) -> None:
+    assert in_percent(part) == text
 
 
 def test_sentences_are_whole() -> None:
