@@ -83,25 +83,21 @@ def lay_out_sheet(sizes: Sequence[Size], size: Size | None = None) -> Sheet:
         raise InputError(f"--size {width}x{height}: has no room for {len(views)} cameras")
     zoom = min(float((cell / widest).min()), LARGEST_ZOOM if size is None else np.inf)
     shown = np.maximum(np.rint(zoom * views), 1).astype(int)
+    needed = shown.max(axis=0)
+    corners = corners // (cell + GAP_PX) * (needed + GAP_PX)
+    block = corners.max(axis=0) + needed
     if size is None:  # what is left over beside the views is taken off
-        corners, cell = _tightened(corners, cell, shown.max(axis=0))
-        width, height = (corners.max(axis=0) + cell).tolist()
+        width, height = block.tolist()
         unit_px = float(np.clip(width / _STRIP_WIDTH_PX, 0.3, 4.0))
         strip_px = round(_STRIP_PX * unit_px)
         width, height = width + width % 2, height + strip_px + (height + strip_px) % 2
-    places = corners + (cell - shown) // 2
+    corners = corners + (np.array([width, height - strip_px]) - block) // 2
+    places = corners + (needed - shown) // 2
     boxes = [
         Box(*place, *extent) for place, extent in zip(places.tolist(), shown.tolist(), strict=True)
     ]
     strip = Box(0, height - strip_px, width, strip_px)
     return Sheet((width, height), tuple(boxes), strip, unit_px)
-
-
-def _tightened(
-    corners: np.ndarray, cell: np.ndarray, needed: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The corners (V, 2) of cells that are no larger than `needed`."""
-    return corners // (cell + GAP_PX) * (needed + GAP_PX), needed
 
 
 def with_poses(

@@ -16,6 +16,7 @@ from triangulate.drawing.sheet import (
     rate_of,
     with_poses,
 )
+from triangulate.drawing.views import GAP_PX
 from triangulate.errors import InputError
 from triangulate.keypoints import Keypoints2D
 from triangulate.poses import Poses3D
@@ -78,6 +79,12 @@ def test_four_upright_cameras_stand_in_a_row() -> None:
     sheet = lay_out_sheet([(1088, 1920)] * 4)
     assert len({box.y for box in sheet.boxes}) == 1
     assert sheet.size[0] > 1900
+
+
+def test_views_stay_together_in_the_middle_of_a_wide_sheet() -> None:
+    left, right = lay_out_sheet([(1080, 1920)] * 2, (1280, 720)).boxes
+    assert right.x - (left.x + left.width) == GAP_PX
+    assert left.x == pytest.approx(1280 - (right.x + right.width), abs=1)
 
 
 def test_views_of_different_sizes_share_one_zoom() -> None:
