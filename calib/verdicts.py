@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +10,11 @@ import numpy as np
 from calib.advice import advice, moved_camera
 from calib.assessment import CHANCE, Trust
 from calib.halves import root_mean_square
+from triangulate.pages.verdicts import CARE, GOOD, REFUSED, Reason, in_mm, sentence
+from triangulate.pages.verdicts import Verdict as Verdict
 
 if TYPE_CHECKING:
     from calib.solution import Solution
-
-GOOD, CARE, REFUSED = "good", "usable with care", "do not use"
 
 # Parts of the volume's diagonal. Keypoints of people are right to about 0.5 % of it.
 _SMALL = 0.003
@@ -28,44 +27,8 @@ _MATTERS = 0.3  # of the error
 _UNSEEN = 0.2  # of the volume
 
 
-@dataclass(frozen=True)
-class Reason:
-    """One sentence of a verdict.
-
-    Attributes:
-        level: the best that the verdict can be because of it.
-        text: the sentence.
-    """
-
-    level: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What to think of a rig.
-
-    Attributes:
-        level: "good", "usable with care" or "do not use".
-        headline: the error, in one sentence.
-        reasons: what the verdict rests on, the gravest first.
-        advice: what to film or to mend, the most useful first.
-    """
-
-    level: str
-    headline: str
-    reasons: tuple[Reason, ...]
-    advice: tuple[str, ...]
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """The headline and all reasons."""
-        return (self.headline, *(reason.text for reason in self.reasons))
-
-
 def verdict(solution: Solution, trust: Trust) -> Verdict:
     """Judge a solution by what is known of its errors."""
-    order = (REFUSED, CARE, GOOD)
     reasons = [
         *_of_size(trust),
         *_of_halves(solution, trust),
@@ -73,23 +36,7 @@ def verdict(solution: Solution, trust: Trust) -> Verdict:
         *_of_findings(solution, trust),
         *_of_gaps(trust),
     ]
-    reasons.sort(key=lambda reason: order.index(reason.level))
-    level = reasons[0].level
-    return Verdict(level, _headline(trust), tuple(reasons), tuple(advice(solution, trust)))
-
-
-def in_mm(length_m: float) -> str:
-    """A length in millimetres, with as many digits as one reads."""
-    length = 1e3 * length_m
-    if not np.isfinite(length):
-        return "unknown"
-    digits = 0 if abs(length) >= 20 else 1 if abs(length) >= 2 else 2 if abs(length) >= 0.02 else 3
-    return f"{length:.{digits}f} mm"
-
-
-def sentence(text: str) -> str:
-    """A text with a capital letter and a full stop."""
-    return text[0].upper() + text[1:] + ("" if text[-1] in ".?!" else ".")
+    return Verdict.of(_headline(trust), reasons, advice(solution, trust))
 
 
 def _headline(trust: Trust) -> str:

@@ -103,6 +103,12 @@ def default_out(recording: Sequence[Path], name: str) -> Path:
     return folders.pop() / name
 
 
+def keypoints_beside(recording: Sequence[Path]) -> Path | None:
+    """The 2D keypoints that lie beside the videos, in `pose2d`; None without any."""
+    folder = default_out(recording, "pose2d")
+    return folder if folder.is_dir() and any(folder.iterdir()) else None
+
+
 def check_existing(recording: Sequence[Path]) -> None:
     """Refuse a recording that is not there."""
     for path in recording:

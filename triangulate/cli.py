@@ -21,7 +21,9 @@ from triangulate.arguments import (
     with_offsets,
 )
 from triangulate.commands.evaluate import evaluate
+from triangulate.commands.export import export
 from triangulate.commands.models import models
+from triangulate.commands.render import render
 from triangulate.commands.sync import sync
 from triangulate.commands.train import train
 from triangulate.console import (
@@ -242,14 +244,16 @@ def reconstruct(
         typer.Option(
             "--keypoints",
             metavar="PATH",
-            help="2D keypoints instead of detecting: what `detect` wrote, OpenPose JSON, COCO "
-            "results, DeepLabCut, SLEAP.",
+            help="2D keypoints instead of detecting: what `detect` wrote, OpenPose, COCO, AlphaPose, "
+            "MMPose, MediaPipe, DeepLabCut, Lightning Pose, SLEAP.",
         ),
     ] = None,
     skeleton: Annotated[
         str | None,
         typer.Option(
-            "--skeleton", metavar="NAME", help="The keypoints' joint set, such as coco17."
+            "--skeleton",
+            metavar="NAME|FILE",
+            help="The keypoints' joint set, such as coco17, or a .yaml file of your own.",
         ),
     ] = None,
     detector: DetectorOption = None,
@@ -357,6 +361,14 @@ def reconstruct(
         print_summary(summary, folder)
 
 
+app.command(
+    short_help="Write poses in other formats: CSV, TRC, C3D, BVH, glTF, ...",
+    epilog="Example: triangulate export recordings/walk/out/poses.npz --to trc --to bvh",
+)(export)
+app.command(
+    short_help="Draw the poses on the videos, as a video or as pictures.",
+    epilog="Example: triangulate render recordings/walk --overlay --colours error",
+)(render)
 app.command(
     short_help="Find time offsets between the cameras, from motion.",
     epilog="Example: triangulate sync recordings/walk --rig rig.yaml",

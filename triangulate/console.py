@@ -16,11 +16,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, NoReturn, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TextIO
 
 import typer
 
 from triangulate.errors import UsageError, report_errors
+
+if TYPE_CHECKING:
+    from triangulate.pages.verdicts import Verdict
 
 Report = Callable[[int, int], None]  # done, all
 LINE_SECONDS = 60.0
@@ -138,6 +141,18 @@ def nested_pairs(values: Mapping[str, Any], depth: int = 0) -> list[tuple[str, s
 def print_json(content: Any) -> None:
     """JSON for programs; a number that is not finite is null, for JSON has none."""
     typer.echo(json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_verdict(judged: Verdict) -> None:
+    """The level, what it rests on, and what to do."""
+    typer.secho(judged.level, bold=True)
+    typer.echo(judged.headline)
+    for reason in judged.reasons:
+        typer.echo(f"  - {reason.text}")
+    if judged.advice:
+        typer.secho("what to do", bold=True)
+    for text in judged.advice:
+        typer.echo(f"  - {text}")
 
 
 def print_notes(notes: Sequence[str]) -> None:

@@ -199,6 +199,16 @@ def parse_sizes(texts: Sequence[str] | None) -> Size | dict[str, Size] | None:
     return for_all[0] if for_all else by_name
 
 
+def parse_picture_size(text: str | None) -> Size | None:
+    """`1920x1080`, the size of a picture to write."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+)x(\d+)", text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is not WxH, such as 1920x1080", param_hint="--size")
+    return int(found[1]), int(found[2])
+
+
 def parse_names(text: str | None) -> list[str] | None:
     """`cam1,cam2` as a list."""
     if text is None:

@@ -16,6 +16,7 @@ import yaml
 
 from triangulate.errors import InputError
 from triangulate.export.csv import write_csv
+from triangulate.export.options import ExportOptions
 from triangulate.export.trc import write_trc
 from triangulate.files import atomic_path, write_text
 from triangulate.poses import Poses3D
@@ -77,7 +78,10 @@ def write_results(
     with _together(folder) as staging:
         replace(poses, run=run).save(staging / "poses.npz")
         write_csv(poses, staging / "poses.csv")
-        trc_notes = [write_trc(poses, staging / name, p) for p, name in enumerate(trc_names)]
+        trc_notes = [
+            write_trc(poses, staging / name, ExportOptions(person=p))
+            for p, name in enumerate(trc_names)
+        ]
         document = run | {
             "timings_s": {step: round(seconds, 3) for step, seconds in (timings_s or {}).items()},
             "notes": list(dict.fromkeys([*notes, *(note for some in trc_notes for note in some)])),

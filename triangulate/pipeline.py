@@ -147,7 +147,7 @@ def reconstruct_files(
             `min_confidence` and `sync` count here; frames go by the numbers that the keypoints say,
             and offsets are those of the file named in `sync` alone.
         bind: folder or file name -> camera name, where names alone do not tell.
-        skeleton: the joint set, where the files do not tell.
+        skeleton: the joint set, where the files do not tell: a name or a `.yaml` file.
         fps: frames a second, where the files do not tell.
 
     Returns:
@@ -171,7 +171,8 @@ def reconstruct_files(
         )
     if out is not None:
         used = {"keypoints": _as_text(path), **chosen.model_dump(exclude={"detector", "match"})}
-        used |= {"skeleton": keypoints.skeleton.name or None, "fps": keypoints.fps}
+        told = skeleton if isinstance(skeleton, str) else None  # perhaps a file
+        used |= {"skeleton": keypoints.skeleton.name or told, "fps": keypoints.fps}
         notes = [*loaded.notes, f"keypoints: {keypoints.source}", *notes]
         _write(poses, out, used, timings_s, notes)
     return poses
@@ -191,7 +192,7 @@ def read_keypoints(
     """
     loaded = rig if isinstance(rig, Rig) else load_rig(rig)
     chosen = loaded.select(settings.cameras) if settings.cameras else loaded
-    keypoints = load_keypoints_from(path, chosen.names, skeleton, fps, bind)
+    keypoints = load_keypoints_from(path, chosen.names, skeleton, fps, bind, rig_sizes=chosen.sizes)
     keypoints, sync_notes = _put_together(keypoints, loaded.names, settings.sync)
     keypoints = _select_frames(keypoints, settings.frames, settings.every)
     fitted, notes = fit_rig_to_keypoints(chosen, keypoints, settings.on_size_mismatch)

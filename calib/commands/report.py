@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from triangulate.console import print_json, print_notes, progress_bar, uninterrupted
+from triangulate.console import print_json, print_notes, print_verdict, progress_bar, uninterrupted
 from triangulate.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from calib.assessment import Trust
     from calib.solution import Solution
-    from calib.verdicts import Verdict
 
 PAGE_FILE = "report.html"
 
@@ -52,9 +51,9 @@ def report(
         raise UsageError(f"--out {out}: is a folder; name a file, such as {out / PAGE_FILE}")
     with uninterrupted():
         from calib.reporting.page import report as write_report
-        from calib.reporting.style import graph_objects
         from calib.solution import SOLUTION_FILE, load_solution
         from calib.verdicts import verdict
+        from triangulate.pages.style import graph_objects
 
     place = folder.parent if folder.name == SOLUTION_FILE else folder
     if not (place / SOLUTION_FILE).is_file():
@@ -75,7 +74,7 @@ def report(
         print_json(describe(solution, trust, judged))
         return
     print_notes([*solution.notes, *solution.rig.notes])
-    _print_verdict(judged)
+    print_verdict(judged)
     typer.echo(f"wrote {page}")
 
 
@@ -101,13 +100,3 @@ def _trusted(solution: Solution, folder: Path, board: Path | None, seed: int) ->
     if board is None:
         save_trust(found, folder)
     return found
-
-
-def _print_verdict(judged: Verdict) -> None:
-    typer.secho(judged.level, bold=True)
-    typer.echo(judged.headline)
-    for reason in judged.reasons:
-        typer.echo(f"  - {reason.text}")
-    typer.secho("what to do", bold=True)
-    for text in judged.advice:
-        typer.echo(f"  - {text}")

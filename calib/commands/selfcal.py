@@ -33,7 +33,11 @@ KeypointsArgument = Annotated[
 ]
 SkeletonOption = Annotated[
     str | None,
-    typer.Option("--skeleton", metavar="NAME", help="The joints, where the keypoints do not tell."),
+    typer.Option(
+        "--skeleton",
+        metavar="NAME|FILE",
+        help="The joints, where the keypoints do not tell: a set such as coco17, or a .yaml file.",
+    ),
 ]
 FpsOption = Annotated[
     float | None,
@@ -136,7 +140,7 @@ def load_people(path: Path, rig: Rig, skeleton: str | None, fps: float | None) -
         raise InputError(
             f"{path}: there is no such file or folder; 'triangulate detect' writes keypoints"
         )
-    return load_keypoints_from(path, rig.names, skeleton, fps=fps)
+    return load_keypoints_from(path, rig.names, skeleton, fps=fps, rig_sizes=rig.sizes)
 
 
 def _report(found: SelfCalibration, out: Path, *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calib.assessment import Trust
-from calib.reporting.style import ERROR_SCALE, WIDTH, graph_objects, in_rows, plain
+from triangulate.pages.style import ERROR_SCALE, WIDTH, graph_objects, in_rows, plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

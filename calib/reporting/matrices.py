@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from calib.overlap import shared_frames, weakest_edge
-from calib.reporting.style import COUNT_SCALE, RED, graph_objects, plain
+from triangulate.pages.style import COUNT_SCALE, RED, graph_objects, plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

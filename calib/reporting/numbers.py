@@ -8,7 +8,8 @@ import numpy as np
 
 from calib.assessment import Trust
 from calib.overlap import image_coverage, shared_frames, weakest_edge
-from calib.verdicts import Verdict, board_departure
+from calib.verdicts import board_departure
+from triangulate.pages.verdicts import Verdict
 
 if TYPE_CHECKING:
     from calib.halves import Split

@@ -16,23 +16,23 @@ from calib.reporting.maps import board_figure, error_figure
 from calib.reporting.matrices import overlap_figure, time_figure
 from calib.reporting.numbers import describe
 from calib.reporting.scene import rig_figure
-from calib.reporting.style import BLUE, CSS, LEVEL_COLOURS, RED, graph_objects
 from calib.reporting.tables import (
     camera_table,
     halves_table,
     images_table,
     lens_table,
     pose_table,
-    table,
 )
-from calib.verdicts import GOOD, Verdict, in_mm, verdict
+from calib.verdicts import verdict
 from triangulate.files import write_text
+from triangulate.pages import page as pages
+from triangulate.pages.page import dot, figure_html
+from triangulate.pages.style import BLUE, RED, graph_objects
+from triangulate.pages.tables import table
+from triangulate.pages.verdicts import Verdict, in_mm
 
 if TYPE_CHECKING:
     from calib.solution import Solution
-
-
-_LIBRARY = "plotly goes here"
 
 
 def report(
@@ -57,34 +57,25 @@ def report(
 
 def page(solution: Solution, trust: Trust, judged: Verdict, title: str) -> str:
     """The page's HTML."""
-    from plotly.offline import get_plotlyjs
-
     numbers = describe(solution, trust, judged)
-    sections = [
-        ("Rig", _rig_section(solution, trust)),
-        ("Error", _error_section(trust)),
-        ("Coverage", _coverage_section(solution)),
-        ("Residuals", _residual_section(solution)),
-        ("Checks", _check_section(solution, trust, numbers)),
-        ("Parameters", _parameter_section(solution, numbers)),
-        ("Settings", _settings_section(numbers)),
-    ]
-    links = "".join(f'<a href="#{name}">{name}</a>' for name in ("Verdict", *dict(sections)))
-    body = "".join(f'<section id="{name}">{"".join(parts)}</section>' for name, parts in sections)
     frames = int(np.isfinite(solution.world_from_target_translation_m[:, 0]).sum())
-    text = (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{CSS}</style>"
-        f"<script>{_LIBRARY}</script></head><body><main>"
-        f"<header><h1>{escape(title)}</h1><p>{len(solution.rig)} cameras, {frames} frames with the "
-        f"board, {int(solution.inliers.sum())} points</p></header><nav>{links}</nav>"
-        f"{_verdict_section(trust, judged)}{body}"
-        "<footer>Lengths are in the unit of the board's description, metres. Everything above can "
-        "be read as JSON with <code>calib report --json</code>; the full covariance is in "
-        "solution.npz.</footer></main></body></html>\n"
+    return pages.page(
+        title,
+        f"{len(solution.rig)} cameras, {frames} frames with the board, "
+        f"{int(solution.inliers.sum())} points",
+        _verdict_section(trust, judged),
+        {
+            "Rig": _rig_section(solution, trust),
+            "Error": _error_section(trust),
+            "Coverage": _coverage_section(solution),
+            "Residuals": _residual_section(solution),
+            "Checks": _check_section(solution, trust, numbers),
+            "Parameters": _parameter_section(solution, numbers),
+            "Settings": _settings_section(numbers),
+        },
+        "Lengths are in the unit of the board's description, metres. Everything above can be read "
+        "as JSON with <code>calib report --json</code>; the full covariance is in solution.npz.",
     )
-    return text.replace(_LIBRARY, get_plotlyjs(), 1)
 
 
 def _verdict_section(trust: Trust, judged: Verdict) -> str:
@@ -93,21 +84,7 @@ def _verdict_section(trust: Trust, judged: Verdict) -> str:
         (in_mm(trust.quantile_m(0.95)), "or less in 95 % of it"),
         (in_mm(float(np.nanmax(trust.error_m))), "at the worst place"),
     )
-    numbers = "".join(
-        f'<div class="number"><b>{value}</b><span>{what}</span></div>' for value, what in big
-    )
-    reasons = "".join(
-        f'<li style="--dot:{LEVEL_COLOURS[reason.level]}">{escape(reason.text)}</li>'
-        for reason in judged.reasons
-    )
-    heading = "What would make it better" if judged.level == GOOD else "What to do next"
-    advice = "".join(f"<li>{escape(text)}</li>" for text in judged.advice)
-    return (
-        f'<section id="Verdict" class="verdict" style="--level:{LEVEL_COLOURS[judged.level]}">'
-        f'<span class="level">{judged.level}</span><div class="numbers">{numbers}</div>'
-        f'<p>{escape(judged.headline)}</p><ul class="reasons">{reasons}</ul>'
-        f'<h3>{heading}</h3><ol class="advice">{advice}</ol></section>'
-    )
+    return pages.verdict_section(judged, big, "What would make it better")
 
 
 def _rig_section(solution: Solution, trust: Trust) -> Iterator[str]:
@@ -116,7 +93,7 @@ def _rig_section(solution: Solution, trust: Trust) -> Iterator[str]:
         "<p>Cameras, some of the boards they saw, and places of the capture volume coloured by "
         "expected error. Turn it with the mouse; click on a name in the legend to hide it.</p>"
     )
-    yield _figure(rig_figure(solution, trust))
+    yield figure_html(rig_figure(solution, trust))
 
 
 def _error_section(trust: Trust) -> Iterator[str]:
@@ -140,7 +117,7 @@ def _error_section(trust: Trust) -> Iterator[str]:
         f"corners that two cameras agreed on.{raised}{up} Errors of detections come on top: one "
         f"pixel adds {in_mm(float(np.nanmedian(trust.detection_m)))}.</p>"
     )
-    yield _figure(error_figure(trust))
+    yield figure_html(error_figure(trust))
 
 
 def _coverage_section(solution: Solution) -> Iterator[str]:
@@ -148,10 +125,10 @@ def _coverage_section(solution: Solution) -> Iterator[str]:
     yield "<h2>Coverage</h2>"
     yield (
         "<p>Where each camera saw points of the board: "
-        f"{_dot(BLUE)} fit, {_dot(RED)} were left out. "
+        f"{dot(BLUE)} fit, {dot(RED)} were left out. "
         "A lens is known where there were points; elsewhere it is extrapolated.</p>"
     )
-    yield _figure(coverage_figure(solution))
+    yield figure_html(coverage_figure(solution))
     edge = weakest_edge(shared_frames(solution))
     if edge is None:
         return
@@ -161,7 +138,7 @@ def _coverage_section(solution: Solution) -> Iterator[str]:
         f"<b>{escape(names[edge.second])}</b> (framed): {edge.frames} frames. Film the board where "
         "these two both see it to make the rig stiffer.</p>"
     )
-    yield _figure(overlap_figure(solution))
+    yield figure_html(overlap_figure(solution))
 
 
 def _residual_section(solution: Solution) -> Iterator[str]:
@@ -173,20 +150,20 @@ def _residual_section(solution: Solution) -> Iterator[str]:
         "root mean square. Lines in a pattern mean that the lens model does not fit; lines that "
         "point anywhere are noise.</p>"
     )
-    yield _figure(figure)
+    yield figure_html(figure)
     yield "<h3>By camera</h3>"
     yield (
         "<p>Residuals in x and y, beside the normal curve of the noise that the rig was fitted "
         "with. What lies outside the curve was given less weight, or none.</p>"
     )
-    yield _figure(histogram_figure(solution))
+    yield figure_html(histogram_figure(solution))
     yield "<h3>Over time</h3>"
     yield (
         "<p>Median residual of each frame, points that were left out included. A camera "
         "that was moved is bright from some frame on; one that is not synchronized is bright "
         "wherever the board moves fast.</p>"
     )
-    yield _figure(time_figure(solution))
+    yield figure_html(time_figure(solution))
 
 
 def _check_section(solution: Solution, trust: Trust, numbers: dict[str, Any]) -> Iterator[str]:
@@ -228,7 +205,7 @@ def _check_section(solution: Solution, trust: Trust, numbers: dict[str, Any]) ->
                 "<p>The board as triangulated, against its description: how far each corner lies "
                 "out of the plane, on average.</p>"
             )
-            yield _figure(board)
+            yield figure_html(board)
     for note in trust.notes:
         yield f'<p class="note">Not checked: {escape(note)}</p>'
 
@@ -252,19 +229,3 @@ def _settings_section(numbers: dict[str, Any]) -> Iterator[str]:
         yield f'<p class="note">Finding ({escape(finding["code"])}): {escape(finding["text"])}</p>'
     for note in numbers["notes"]:
         yield f'<p class="note">{escape(note)}</p>'
-
-
-def _dot(colour: str) -> str:
-    return f'<span class="dot" style="background:{colour}"></span>'
-
-
-def _figure(figure: Any) -> str:
-    """A figure as HTML, without the library."""
-    from plotly.io import to_html
-
-    config = {"displaylogo": False, "displayModeBar": False, "responsive": False}
-    return (
-        '<div class="figure">'
-        + to_html(figure, include_plotlyjs=False, full_html=False, config=config)
-        + "</div>"
-    )

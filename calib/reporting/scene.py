@@ -9,7 +9,7 @@ import torch
 
 from calib.advice import moved_camera
 from calib.assessment import Trust
-from calib.reporting.style import AMBER, ERROR_SCALE, FAINT, INK, graph_objects, plain
+from triangulate.pages.style import AMBER, ERROR_SCALE, FAINT, INK, graph_objects, plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

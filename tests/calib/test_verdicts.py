@@ -3,21 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 import calib
 from calib.assessment import Remedy
 from calib.solution import Finding
-from calib.verdicts import CARE, GOOD, REFUSED, in_mm
-
-
-@pytest.mark.parametrize(
-    ("length_m", "text"),
-    [(0.0123456, "12.3 mm"), (0.0412, "41 mm"), (0.00123, "1.23 mm"), (4.2e-6, "0.004 mm"),
-     (float("nan"), "unknown")],
-)  # fmt: skip
-def test_lengths_have_the_digits_that_one_reads(length_m, text):
-    assert in_mm(length_m) == text
+from triangulate.pages.verdicts import CARE, GOOD, REFUSED, in_mm
 
 
 def test_a_faultless_rig_is_good_and_says_by_how_much_it_may_be_off(faultless):

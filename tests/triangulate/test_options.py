@@ -7,7 +7,14 @@ import typer
 
 from triangulate.cli import MethodName
 from triangulate.config import ReconstructConfig
-from triangulate.options import Match, OnSizeMismatch, parse_bindings, parse_names, parse_sizes
+from triangulate.options import (
+    Match,
+    OnSizeMismatch,
+    parse_bindings,
+    parse_names,
+    parse_picture_size,
+    parse_sizes,
+)
 from triangulate.recording import MATCHES, ON_SIZE_MISMATCH
 
 
@@ -17,6 +24,11 @@ def test_sizes() -> None:
     assert parse_sizes(["1280x720"]) == (1280, 720)
     assert parse_sizes(["a=1280x720", "b c=9x7"]) == {"a": (1280, 720), "b c": (9, 7)}
     assert parse_sizes(["a=b=9x7"]) == {"a=b": (9, 7)}
+
+
+def test_picture_sizes() -> None:
+    assert parse_picture_size(None) is None
+    assert parse_picture_size("1280x720") == (1280, 720)
 
 
 def test_names() -> None:
@@ -38,6 +50,8 @@ def test_bindings() -> None:
         (parse_sizes, ["9x7", "9x7"]),
         (parse_sizes, ["9x7", "a=9x7"]),
         (parse_sizes, ["a=9x7", "a=8x6"]),
+        (parse_picture_size, "1280"),
+        (parse_picture_size, "cam1=1280x720"),
         (parse_names, ""),
         (parse_names, "a,,b"),
         (parse_bindings, ["a.mp4"]),

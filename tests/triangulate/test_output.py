@@ -53,7 +53,7 @@ def test_all_files_and_nothing_else(poses: Poses3D, tmp_path: Path) -> None:
     assert names_in(out) == FILES
     loaded = load_poses(out / "poses.npz")
     np.testing.assert_array_equal(loaded.positions_m, poses.positions_m)
-    assert (out / "poses.trc").read_text().splitlines()[0].endswith("poses.trc")
+    assert (out / "poses.trc").read_text().splitlines()[0].split("\t")[3] == "poses.trc"
     assert len((out / "poses.csv").read_text().splitlines()) == 1 + 12 * 17
 
 

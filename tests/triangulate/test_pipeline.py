@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -365,6 +366,57 @@ def test_what_was_run_is_written_beside_the_poses(tmp_path: Path) -> None:
     reconstruct_files(several, pair, tmp_path / "out", skeleton="h36m17")
     run = yaml.safe_load((tmp_path / "out" / "run.yaml").read_text())
     assert run["settings"]["keypoints"] == {name: str(path) for name, path in several.items()}
+
+
+def test_parts_of_the_image_size_go_by_the_calibrations(tmp_path: Path) -> None:
+    """MediaPipe's landmarks do not say how large the images were."""
+    generator = seeded(3)
+    rig = ring_rig(generator, 4, radius_m=3.6)
+    motion = walk(generator, 6, half_length_m=1.5, skeleton=Skeleton.named("body25"))
+    noise = DetectorNoise.none()
+    seen, _ = observe(motion.positions_m, rig, motion.skeleton, generator, noise, 50.0)
+    order = Skeleton.named("mediapipe33").indices_in(motion.skeleton)
+    for v, (name, size) in enumerate(zip(rig.names, rig.sizes, strict=True)):
+        parts = seen.points_px[:, v, 0] / np.array(size)  # (T, J, 2)
+        frames = [
+            [
+                None if j < 0 else {"x": x, "y": y, "z": 0.0, "visibility": 0.9}
+                for j, (x, y) in zip(order, points[order].tolist(), strict=True)
+            ]
+            for points in parts
+        ]
+        (tmp_path / f"{name}.json").write_text(json.dumps(frames))
+    poses = reconstruct_files(tmp_path, rig, tmp_path / "out", EVERYTHING)
+    assert poses.skeleton.name == "mediapipe33"
+    known = order >= 0
+    assert known.sum() == 19
+    truth = motion.positions_m[:, order[known]]
+    assert np.abs(poses.positions_m[:, 0, known] - truth).max() < 1e-4
+    run = yaml.safe_load((tmp_path / "out" / "run.yaml").read_text())
+    assert any("multiplied by the calibration's image sizes" in note for note in run["notes"])
+    blind = replace(rig, sizes=(None,) * 4)
+    with pytest.raises(InputError, match=r"cam1\.json: .*neither the file nor the calibration"):
+        reconstruct_files(tmp_path, blind)
+
+
+def test_a_skeleton_of_ones_own(tmp_path: Path) -> None:
+    rig, motion, keypoints = made_up()
+    write_openpose(keypoints, tmp_path / "pose2d")
+    names = motion.skeleton.joint_names
+    bones = [[names[a], b] for a, b in motion.skeleton.edges]
+    content = {
+        "joints": [f"my_{name}" for name in names],
+        "edges": [[f"my_{a}", b] for a, b in bones],
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    told = str(tmp_path / "mine.yaml")
+    poses = reconstruct_files(tmp_path / "pose2d", rig, tmp_path / "out", skeleton=told)
+    assert poses.skeleton.joint_names == tuple(content["joints"])
+    assert poses.skeleton.edges == motion.skeleton.edges
+    assert len(poses.skeleton.flip_pairs) == 6
+    assert np.abs(poses.positions_m[:, 0] - motion.positions_m).max() < 1e-3
+    run = yaml.safe_load((tmp_path / "out" / "run.yaml").read_text())
+    assert run["settings"]["skeleton"] == told
 
 
 def test_a_place_that_cannot_be_written_is_told_first(tmp_path: Path) -> None:

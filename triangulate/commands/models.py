@@ -101,9 +101,9 @@ def take_in(
         str | None,
         typer.Option(
             "--skeleton",
-            metavar="NAME",
-            help="Its joints, such as coco17; 17 are else taken as h36m17. A volumetric network's "
-            "cube stands about their pelvis, or the middle of their hips.",
+            metavar="NAME|FILE",
+            help="Its joints: a set such as coco17, or your own .yaml; 17 are else taken as h36m17. "
+            "A volumetric network's cube stands about their pelvis, or the middle of their hips.",
         ),
     ] = None,
     half: Annotated[
@@ -125,7 +125,7 @@ def take_in(
         raise UsageError(f"--out must end in .safetensors, got {out}")
     if volume_size % 32:
         raise UsageError(f"--volume-size must be a multiple of 32, got {volume_size}")
-    joints = None if skeleton is None else Skeleton.named(skeleton)
+    joints = None if skeleton is None else Skeleton.given(skeleton)
     taken = take_published(
         weights, kind.value, volume_size, cuboid_side_m, volume_multiplier, joints
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 from triangulate.arguments import (
     default_out,
     detecting,
+    keypoints_beside,
     offer_networks,
     open_checked,
     read_rig,
@@ -116,7 +116,7 @@ def sync(
     )
     loaded = read_rig(rig_path(recording, rig), settings, unit, parse_sizes(size), subject)
     bind = parse_bindings(camera)
-    path = keypoints or _written(recording)
+    path = keypoints or keypoints_beside(recording)
     if path is None:
         opened = open_checked(recording, loaded, settings, bind)
         seen, seen_by = _detect(opened, settings, cache=cache), opened.rig
@@ -135,12 +135,6 @@ def sync(
         print_json({"out": target, "keypoints": path, **estimate.as_dict()})
     else:
         _print_offsets(estimate, where, target)
-
-
-def _written(recording: Sequence[Path]) -> Path | None:
-    """The keypoints that lie beside the videos."""
-    folder = default_out(recording, "pose2d")
-    return folder if folder.is_dir() and any(folder.iterdir()) else None
 
 
 def _detect(recording: Recording, settings: ReconstructConfig, *, cache: bool) -> Keypoints2D:

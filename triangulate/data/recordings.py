@@ -60,8 +60,8 @@ class RecordedPeople(SceneDataset):
             poses: the file of poses in a recording's folder.
             cameras: names of the cameras to use; None: all with a video.
             bind: file name or stem -> camera name, for files that are named otherwise.
-            skeleton: the joints to give, by name, such as `coco17`; those that the poses lack are
-                not known. None: the poses' own.
+            skeleton: the joints to give, a set such as `coco17` or a `.yaml` file; those that the
+                poses lack are not known. None: the poses' own.
             size: (width, height) of the crops.
             every: only every nth frame that has poses.
             margin: how much larger than the box around the joints a crop is.
@@ -75,7 +75,7 @@ class RecordedPeople(SceneDataset):
             InputError: what keeps them from being used, with what to do.
         """
         folders = _folders(Path(root), recordings, Path(poses))
-        wanted = Skeleton.named(skeleton) if skeleton else None
+        wanted = Skeleton.given(skeleton) if skeleton else None
         scenes, skeletons, up_axes = [], [], set()
         for group, folder in enumerate(folders):
             found = load_poses(folder / poses)
@@ -168,7 +168,7 @@ def _with_joints(poses: Poses3D, skeleton: Skeleton | None, file: Path) -> Poses
     order = skeleton.indices_in(poses.skeleton)
     if not (order >= 0).any():
         raise InputError(
-            f"{file}: has none of the joints of {skeleton.name} "
+            f"{file}: has none of the joints of {skeleton.name or 'the skeleton asked for'} "
             f"({', '.join(poses.skeleton.joint_names)})"
         )
     reason = np.where(order >= 0, poses.reason[..., order], Reason.too_few_views)

@@ -57,6 +57,22 @@ class Canvas:
         """A canvas of one colour."""
         return cls(np.full((_FINER * height, _FINER * width, 3), colour, dtype=np.uint8))
 
+    @classmethod
+    def over(cls, image: np.ndarray) -> Canvas:
+        """A canvas on an image (H, W, 3) uint8 RGB; where nothing is drawn, its pixels stay."""
+        size = (_FINER * image.shape[1], _FINER * image.shape[0])
+        return cls(cv2.resize(image, size, interpolation=cv2.INTER_NEAREST))
+
+    @property
+    def width(self) -> int:
+        """Of the finished picture."""
+        return self.fine.shape[1] // _FINER
+
+    @property
+    def height(self) -> int:
+        """Of the finished picture."""
+        return self.fine.shape[0] // _FINER
+
     def part(self, box: Box) -> Canvas:
         """The canvas of a part: what is drawn on it shows here, and is cut off at its edges."""
         y, x = _FINER * box.y, _FINER * box.x
@@ -64,8 +80,7 @@ class Canvas:
 
     def finished(self) -> np.ndarray:
         """The picture, (H, W, 3) uint8 RGB."""
-        height, width = (side // _FINER for side in self.fine.shape[:2])
-        return cv2.resize(self.fine, (width, height), interpolation=cv2.INTER_AREA)
+        return cv2.resize(self.fine, (self.width, self.height), interpolation=cv2.INTER_AREA)
 
     def fill(self, colour: Colour) -> None:
         """One colour everywhere."""
@@ -115,11 +130,21 @@ class Canvas:
         size_px: float = 14,
         *,
         bold: bool = False,
+        rim: Colour | None = None,
     ) -> None:
-        """A line of text; `corner_px` is the left end of its base line."""
-        x, y = (round(_FINER * value) for value in corner_px)
-        weight = 3 if bold else 2
-        cv2.putText(self.fine, text, (x, y), _FONT, _scale(size_px), colour, weight, cv2.LINE_AA)
+        """A line of text; `corner_px` is the left end of its base line, `rim` what outlines it."""
+        weight = round((3 if bold else 2) * max(1.0, size_px / 22))
+
+        def put(shift_px: np.ndarray, of_colour: Colour) -> None:
+            corner = np.rint(_FINER * (np.asarray(corner_px) + shift_px)).astype(int).tolist()
+            cv2.putText(
+                self.fine, text, corner, _FONT, _scale(size_px), of_colour, weight, cv2.LINE_AA
+            )
+
+        if rim is not None:
+            for turn in np.linspace(0, 2 * np.pi, 8, endpoint=False):
+                put(size_px / 9 * np.array([np.cos(turn), np.sin(turn)]), rim)
+        put(np.zeros(2), colour)
 
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX

@@ -20,6 +20,7 @@ from triangulate.drawing.canvas import (
     USED,
     Box,
     Canvas,
+    Colour,
     text_width,
 )
 from triangulate.geometry.camera import Camera
@@ -27,7 +28,7 @@ from triangulate.keypoints import Keypoints2D
 from triangulate.poses import Poses3D
 from triangulate.rig import Rig
 
-_GAP_PX = 10
+GAP_PX = 10
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def lay_out(rig: Rig, sizes: np.ndarray, content_px: np.ndarray, box: Box) -> Ti
         content_px: (V, N, 2) points that matter, NaN where there is none.
         box: the part of the picture to fill.
     """
-    shape, corners = _cells(len(sizes), box)
+    shape, corners = cells(len(sizes), box)
     crops = np.stack([_crop(*view, shape) for view in zip(content_px, sizes, strict=True)])
     cameras = rig.cameras.cropped(torch.from_numpy(crops[:, :2]))
     cameras = cameras.resized(torch.from_numpy(shape / crops[:, 2:]))
@@ -68,16 +69,28 @@ def lay_out(rig: Rig, sizes: np.ndarray, content_px: np.ndarray, box: Box) -> Ti
     )
 
 
-def _cells(count: int, box: Box) -> tuple[np.ndarray, np.ndarray]:
-    """Size (2,) and corners (count, 2) of equal cells, as nearly square as the box allows."""
+def cells(count: int, box: Box, aspect: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Equal cells that fill a box, in as many columns as let what they hold be the largest.
+
+    Args:
+        count: of the cells.
+        box: the part of the picture to fill.
+        aspect: width through height of what the cells hold.
+
+    Returns:
+        The cells' size (2,) and corners (count, 2).
+    """
 
     def shape(columns: int) -> np.ndarray:
-        gaps = _GAP_PX * np.array([columns - 1, -(-count // columns) - 1])
+        gaps = GAP_PX * np.array([columns - 1, -(-count // columns) - 1])
         return (np.array([box.width, box.height]) - gaps) // [columns, -(-count // columns)]
 
-    columns = max(range(1, count + 1), key=lambda columns: int(shape(columns).min()))
+    def height(columns: int) -> int:
+        return int((shape(columns) / [aspect, 1]).min())
+
+    columns = max(range(1, count + 1), key=height)
     place = np.stack(np.divmod(np.arange(count), columns)[::-1], axis=-1)
-    return shape(columns), [box.x, box.y] + place * (shape(columns) + _GAP_PX)
+    return shape(columns), [box.x, box.y] + place * (shape(columns) + GAP_PX)
 
 
 def _crop(content_px: np.ndarray, size: np.ndarray, shape: np.ndarray) -> np.ndarray:
@@ -126,9 +139,8 @@ def draw_views(
         meant_px = np.where(turned[v], tile_px[v][:, flip], tile_px[v])
         _draw_marks(tile, marks_px[v], used[v], meant_px)
         taken = poses.views_used[frame, :, v]
-        _draw_label(tile, rig.names[v], poses.reprojection_px[frame, :, v][taken], box)
-        if poses.sides_swapped[frame, :, v].any():
-            tile.text("left and right exchanged", (10, 40), MIDDLE, 13)
+        is_turned = bool(turned[v].any())
+        draw_label(tile, rig.names[v], poses.reprojection_px[frame, :, v][taken], is_turned)
         _draw_inset(tile, sizes[v], tiles.crops_px[v], box)
 
 
@@ -182,12 +194,34 @@ def _draw_marks(
     tile.cross(dropped, DROPPED, 4.6, 1.6)
 
 
-def _draw_label(tile: Canvas, name: str, error_px: np.ndarray, box: Box) -> None:
-    """The camera's name, and the median reprojection error over the views used."""
-    tile.text(name, (10, 20), TEXT, 14)
-    if error_px.size:
-        note = f"{np.median(error_px):.1f} px"
-        tile.text(note, (box.width - text_width(note, 13) - 10, 20), DIM, 13)
+def draw_label(
+    tile: Canvas,
+    name: str,
+    error_px: np.ndarray,
+    is_turned: bool,
+    unit_px: float = 1.0,
+    rim: Colour | None = None,
+) -> None:
+    """The camera's name, and the median reprojection error over the views used.
+
+    Args:
+        tile: the view.
+        name: of the camera.
+        error_px: (N,) errors, NaN where the joint lies behind the camera.
+        is_turned: whether left and right were exchanged first.
+        unit_px: by which all sizes are multiplied.
+        rim: what outlines the texts.
+    """
+    size_px = 14 * unit_px
+    tile.text(name, (10 * unit_px, 20 * unit_px), TEXT, size_px, rim=rim)
+    if np.isfinite(error_px).any():
+        note = f"{np.nanmedian(error_px):.1f} px"
+        x = tile.width - text_width(note, size_px) - 10 * unit_px
+        tile.text(note, (x, 20 * unit_px), DIM if rim is None else TEXT, size_px, rim=rim)
+    if is_turned:
+        tile.text(
+            "left and right exchanged", (10 * unit_px, 40 * unit_px), MIDDLE, size_px, rim=rim
+        )
 
 
 def _draw_inset(tile: Canvas, size: np.ndarray, crop_px: np.ndarray, box: Box) -> None:

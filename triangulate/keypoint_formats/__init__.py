@@ -12,10 +12,14 @@ from os import PathLike
 from pathlib import Path
 
 from triangulate.errors import InputError
+from triangulate.keypoint_formats.alphapose import read_alphapose
 from triangulate.keypoint_formats.binding import bind_cameras
 from triangulate.keypoint_formats.coco import read_coco
+from triangulate.keypoint_formats.coco_annotations import read_coco_annotations
 from triangulate.keypoint_formats.deeplabcut import read_deeplabcut
-from triangulate.keypoint_formats.merge import Sizes, merge_views, sizes_in_order
+from triangulate.keypoint_formats.mediapipe import read_mediapipe
+from triangulate.keypoint_formats.merge import Size, Sizes, merge_views, sizes_in_order
+from triangulate.keypoint_formats.mmpose import read_mmpose
 from triangulate.keypoint_formats.openpose import read_openpose
 from triangulate.keypoint_formats.sleap import read_sleap
 from triangulate.keypoint_formats.sources import Source, find_sources
@@ -26,6 +30,10 @@ from triangulate.skeleton import Skeleton
 _TITLES = {
     "openpose": "OpenPose JSON",
     "coco": "COCO results",
+    "coco_annotations": "COCO annotations",
+    "alphapose": "AlphaPose",
+    "mmpose": "MMPose",
+    "mediapipe": "MediaPipe landmarks",
     "deeplabcut": "DeepLabCut",
     "sleap": "SLEAP analysis",
 }
@@ -40,12 +48,14 @@ def load_keypoints_from(
     fps: float | None = None,
     bind: Mapping[str, str] | None = None,
     sizes: Sizes | None = None,
+    rig_sizes: Sizes | None = None,
 ) -> Keypoints2D:
     """2D keypoints in any known format, recognised by content.
 
-    Formats: the program's own `.npz`, OpenPose JSON folders, COCO results JSON (AlphaPose too),
-    DeepLabCut `.h5` and `.csv`, SLEAP analysis `.h5`. Each format's module says how its frame
-    numbers, confidences and pixels are understood. Confidences above 1 are clipped.
+    Formats: the program's own `.npz`, OpenPose JSON folders, COCO results and annotations JSON,
+    AlphaPose JSON, MMPose JSON, MediaPipe landmarks JSON, DeepLabCut `.h5` and `.csv`, Lightning
+    Pose `.csv`, SLEAP analysis `.h5`. Each format's module says how its frame numbers, confidences
+    and pixels are understood. Confidences above 1 are clipped.
 
     Args:
         path_or_paths: a folder with a folder a camera, a folder with a file a camera, one such
@@ -53,17 +63,21 @@ def load_keypoints_from(
         cameras: the rig's camera names: the cameras of the result, in this order. A folder or file
             belongs to the camera it is named after (`cam02_json` to cam02). By default every
             folder or file is a camera, called by its name without such endings.
-        skeleton: the joints, a shipped set's name or a `Skeleton`. Files with joint names are put
-            in its order. By default what the file says, else what the number of joints tells.
+        skeleton: the joints: a shipped set's name, a `.yaml` file or a `Skeleton`. Files with joint
+            names are put in its order. By default what the file says, else what the number of
+            joints tells.
         fps: frames a second.
         bind: folder or file name -> camera name, where names alone do not tell.
-        sizes: image sizes (width, height), by camera name or one a camera in the result's order.
+        sizes: image sizes (width, height), by camera name or one a camera in the result's order; by
+            default what the files say.
+        rig_sizes: the calibration's image sizes likewise, for files whose coordinates are parts of
+            an image size that they do not tell (MediaPipe's).
 
     Raises:
         InputError: what is there cannot be read or understood; the message says what to do.
     """
     if isinstance(skeleton, str):
-        skeleton = Skeleton.named(skeleton)
+        skeleton = Skeleton.given(skeleton)
     if isinstance(path_or_paths, str | PathLike):
         where, sources = str(path_or_paths), find_sources(Path(path_or_paths))
     elif isinstance(path_or_paths, Mapping):
@@ -84,22 +98,37 @@ def load_keypoints_from(
     bound = bind_cameras(list(by_name), cameras, bind, where)
     unused = [name for name in by_name if name not in bound.values()]
     notes = [f"left out, being no camera of the rig: {', '.join(unused)}"] if unused else []
-    views = {camera: _read(by_name[name]) for camera, name in bound.items()}
+    told_sizes, calibrated = (sizes_in_order(given, tuple(bound)) for given in (sizes, rig_sizes))
+    nothing = (None,) * len(bound)
+    views = {
+        camera: _read(by_name[name], size, rig_size)
+        for (camera, name), size, rig_size in zip(
+            bound.items(), told_sizes or nothing, calibrated or nothing, strict=True
+        )
+    }
     title = _TITLES[sources[0].format]
     return merge_views(views, title, where, skeleton, fps, sizes, notes)
 
 
-def _read(source: Source) -> View:
+def _read(source: Source, size: Size | None, rig_size: Size | None) -> View:
     match source.format:
         case "openpose":
             return read_openpose(source.path)
         case "coco":
             return read_coco(source.path)
+        case "coco_annotations":
+            return read_coco_annotations(source.path)
+        case "alphapose":
+            return read_alphapose(source.path)
+        case "mmpose":
+            return read_mmpose(source.path)
+        case "mediapipe":
+            return read_mediapipe(source.path, size, rig_size)
         case "deeplabcut":
             return read_deeplabcut(source.path)
         case "sleap":
             return read_sleap(source.path)
-    raise ValueError(f"format must be openpose, coco, deeplabcut or sleap, got {source.format!r}")
+    raise ValueError(f"format must be one of {', '.join(_TITLES)}, got {source.format!r}")
 
 
 def _told(paths: Mapping[str, AnyPath]) -> tuple[str, list[Source]]:

@@ -1,10 +1,15 @@
-"""DeepLabCut `.h5` and `.csv`: a file a camera, a row a frame.
+"""DeepLabCut `.h5` and `.csv`, Lightning Pose `.csv`: a file a camera, a row a frame.
 
 The columns are scorer / [individuals] / bodyparts / coords with coords x, y and likelihood, in
 pixels; labelled data have no likelihood, and its points have confidence 1 here. Rows are numbered
 by frame, or named after an image (`labeled-data/walk/img0042.png`, in one column or three), whose
 last run of digits is the frame's number. Individuals are people, in the file's order; body parts
 that only some individuals have (DeepLabCut's unique body parts, under `single`) are left out.
+
+Lightning Pose writes the same `.csv`, of one animal, with its network as the scorer
+(`heatmap_tracker`). Its predictions on labelled images have one more column, `set`, that is left
+out, as are the medians and variances that its smoother (EKS) adds. Headers without the words
+scorer, bodyparts and coords, as pandas writes them for columns without names, are understood too.
 
 Half pixels: the labelling tools and DeepLabCut's maintainers take integers as pixel centres, as
 here; its resizing multiplies coordinates by the plain ratio of sizes. Nothing is shifted.
@@ -101,34 +106,61 @@ def _says_cropping(pickle: Path) -> bool:
     )
 
 
+def csv_levels(path: Path) -> list[str] | None:
+    """What the header's lines of a `.csv` file are, None where it has no such header."""
+    try:
+        return _levels(_header(path))
+    except (OSError, ValueError, csv.Error):
+        return None
+
+
+def _header(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        return [row for row, _ in zip(csv.reader(stream), _LEVELS, strict=False)]
+
+
+def _levels(header: list[list[str]]) -> list[str] | None:
+    names = [row[0].strip().lower() if row else "" for row in header]
+    if names[:1] == ["scorer"] and "coords" in names:
+        return names[: names.index("coords") + 1]
+    for levels in ((_LEVELS[0], *_LEVELS[2:]), _LEVELS):
+        cells = {
+            cell.strip().lower() for cell in (header[len(levels) - 1 : len(levels)] or [[]])[0]
+        }
+        if not any(names[: len(levels)]) and {"x", "y"} <= cells <= {"", *_COORDS}:
+            return list(levels)
+    return None
+
+
 def _read_csv(path: Path) -> _Table:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            lines = csv.reader(stream)
-            header = [row for row, _ in zip(lines, _LEVELS, strict=False)]
+        header = _header(path)
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read ({one_line(error)}); {_REMEDY}") from None
-    names = [row[0].strip().lower() if row else "" for row in header]
-    if "coords" not in names or names[0] != "scorer":
+    levels = _levels(header)
+    if levels is None:
         raise InputError(
             f"{path}: is no DeepLabCut file, whose first column starts with scorer, "
             f"[individuals,] bodyparts, coords; {_REMEDY}"
         )
-    header = header[: names.index("coords") + 1]
-    names = names[: len(header)]
+    header = header[: len(levels)]
     first = next((k for k, cell in enumerate(header[-1][1:], 1) if cell), 1)  # after the row names
-    columns = _triples(names, zip(*(row[first:] for row in header), strict=False), path)
+    width = min(map(len, header))
+    kept = [k for k in range(first, width) if header[-1][k].strip()]  # not Lightning Pose's `set`
+    columns = _triples(levels, ([row[k] for row in header] for k in kept), path)
     try:
         body = pd.read_csv(path, skiprows=len(header), header=None, encoding="utf-8-sig")
-        values = body.iloc[:, first:].to_numpy(dtype=np.float64)
+        if body.shape[1] != width:
+            raise InputError(f"{path}: rows and header differ in their columns; {_REMEDY}")
+        values = body.iloc[:, kept].to_numpy(dtype=np.float64)
+    except InputError:
+        raise
     except pd.errors.EmptyDataError:
         raise InputError(f"{path}: has no frames; {_REMEDY}") from None
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path}: cannot be read as numbers ({one_line(error)}); {_REMEDY}"
         ) from None
-    if values.shape[1] != len(columns):
-        raise InputError(f"{path}: rows and header differ in their columns; {_REMEDY}")
     return _Table(columns, body.iloc[:, first - 1].tolist(), values)
 
 

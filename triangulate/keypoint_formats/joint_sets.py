@@ -1,17 +1,19 @@
-"""Which joints a file means that only counts them."""
+"""Which joints a file means that counts or names them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
 from triangulate.errors import InputError
 from triangulate.keypoint_formats.view import View
-from triangulate.skeleton import Skeleton
+from triangulate.skeleton import Skeleton, canonical_name, shipped_skeletons, snake_case
 
 # BODY_25 and BODY_25B both have 25 joints: `body25_or_body25b` tells them apart.
-_SETS_BY_COUNT = {17: "coco17", 26: "halpe26", 33: "mediapipe33"}
+_SETS_BY_COUNT = {17: "coco17", 26: "halpe26", 33: "mediapipe33", 133: "coco_wholebody133"}
 
 # OpenPose's COCO model: not COCO's order, and with a neck between the shoulders.
 OPENPOSE18 = Skeleton.from_edges(
@@ -28,6 +30,43 @@ OPENPOSE18 = Skeleton.from_edges(
 
 # One person in one frame and view is a vote; so many are needed, and so many must agree.
 _LEAST_VOTES, _LEAST_AGREEMENT = 3, 0.8
+
+
+def named_joints(
+    names: Sequence[str],
+    edges: Sequence[Sequence[int]],
+    pairs: Sequence[Sequence[int]] | None,
+    path: Path,
+) -> Skeleton:
+    """The joints that a file names: the shipped set with these names, else one of the file's own.
+
+    Args:
+        names: as the file spells them.
+        edges: bones as pairs of indices.
+        pairs: left/right pairs of indices, in either order and perhaps twice; by default inferred
+            from the names.
+        path: the file, for messages.
+    """
+    joints = [canonical_name(name) for name in names]
+    for shipped in _shipped_sets():
+        if [canonical_name(name) for name in shipped.joint_names] == joints:
+            return shipped
+    spelt = [snake_case(name) for name in names]
+    try:
+        own = Skeleton.from_edges(spelt, edges)
+        if pairs is None:
+            return own
+        told = {frozenset(pair): tuple(pair) for pair in pairs if len(set(pair)) == 2}
+        inferred = {frozenset(pair): pair for pair in own.flip_pairs}
+        return Skeleton.from_edges(spelt, edges, [inferred.get(key, told[key]) for key in told])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+@cache
+def _shipped_sets() -> list[Skeleton]:
+    """All of them: `Skeleton.named` reads a file each time."""
+    return [Skeleton.named(name) for name in shipped_skeletons()]
 
 
 def choose_skeleton(views: Mapping[str, View], given: Skeleton | None, where: str) -> Skeleton:
@@ -54,7 +93,8 @@ def choose_skeleton(views: Mapping[str, View], given: Skeleton | None, where: st
         known = ", ".join(map(str, sorted([*_SETS_BY_COUNT, 18, 25])))
         raise InputError(
             f"{where}: holds {count} joints without names, which no set known here has (it knows "
-            f"{known}); pass one with --skeleton, or skeleton=Skeleton.from_edges(...) in Python"
+            f"{known}); pass one with --skeleton (a name, or a .yaml file of your own), or "
+            "skeleton=Skeleton.from_edges(...) in Python"
         )
     return Skeleton.named(_SETS_BY_COUNT[count])
 

@@ -40,7 +40,8 @@ def merge_views(
         where: the file or folder, for messages.
         skeleton: the joints; by default what the files say (`choose_skeleton`).
         fps: frames a second.
-        sizes: image sizes (width, height), by camera name or in the order of `views`.
+        sizes: image sizes (width, height), by camera name or in the order of `views`; by default
+            what the files say.
         notes: more to tell in `Keypoints2D.source`.
 
     Raises:
@@ -74,7 +75,7 @@ def merge_views(
         tuple(views),
         skeleton,
         fps,
-        sizes_in_order(sizes, tuple(views)),
+        _sizes(views, sizes),
         frames,
         "; ".join([format_name, *notes, *_remarks(views, seen)]),
     )
@@ -91,6 +92,13 @@ def sizes_in_order(
     if len(sizes) != len(names):
         raise ValueError(f"sizes must hold {len(names)} entries, one a camera, got {len(sizes)}")
     return tuple(None if size is None else (int(size[0]), int(size[1])) for size in sizes)
+
+
+def _sizes(views: Mapping[str, View], sizes: Sizes | None) -> tuple[Size | None, ...] | None:
+    """V image sizes: those told, else those of the files; None where none is known."""
+    told = sizes_in_order(sizes, tuple(views)) or (None,) * len(views)
+    known = tuple(size or view.size for size, view in zip(told, views.values(), strict=True))
+    return known if sizes is not None or any(known) else None
 
 
 def _with_common_joints(

@@ -12,14 +12,17 @@ takes that away again is not known, so the coordinates are taken as they stand.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from triangulate.errors import InputError
-from triangulate.keypoint_formats.input_files import frame_number, json_files, load_json
+from triangulate.keypoint_formats.input_files import (
+    frame_number,
+    load_json,
+    numbered_json_files,
+)
 from triangulate.keypoint_formats.view import View
 
 _KEYS = ("pose_keypoints_2d", "pose_keypoints")
@@ -54,19 +57,10 @@ def _numbered_files(path: Path) -> tuple[np.ndarray, list[str]]:
     """(T,) ascending frame numbers and their files."""
     if path.is_file():
         return np.array([frame_number(path.stem, path)]), [str(path)]
-    files: dict[int, str] = {}
-    for name in json_files(path):
-        number = frame_number(name[: -len(".json")], path)
-        if number in files:
-            raise InputError(
-                f"{path}: {files[number]!r} and {name!r} are both frame {number}; keep each camera "
-                "in a folder of its own"
-            )
-        files[number] = name
+    numbers, files = numbered_json_files(path)
     if not files:
         raise InputError(f"{path}: holds no .json file; point at the folder OpenPose wrote to")
-    numbers = sorted(files)
-    return np.array(numbers), [os.path.join(path, files[number]) for number in numbers]
+    return numbers, files
 
 
 def _people(file: str) -> list[np.ndarray]:

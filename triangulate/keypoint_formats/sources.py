@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
-
 from triangulate.errors import InputError
-from triangulate.keypoint_formats.input_files import json_files, load_json, one_line
+from triangulate.keypoint_formats.input_files import json_files
+from triangulate.keypoint_formats.recognition import KNOWN, ONE_IMAGE_EACH, recognise
 
 _EXTENSIONS = (".npz", ".json", ".h5", ".hdf5", ".csv")
-KNOWN = (
-    "the program's own .npz, OpenPose JSON (a folder a camera, a file a frame), COCO results "
-    ".json, DeepLabCut .h5 or .csv, SLEAP analysis .h5"
-)
 
 
 @dataclass(frozen=True)
@@ -27,8 +21,8 @@ class Source:
 
     Attributes:
         name: the folder's or file's name without extension.
-        path: the file, or the folder of "openpose".
-        format: "npz", "openpose", "coco", "deeplabcut" or "sleap".
+        path: the file, or the folder where there is a file an image.
+        format: "npz" or what `load_keypoints_from` reads.
     """
 
     name: str
@@ -46,7 +40,7 @@ def find_sources(path: Path) -> list[Source]:
         format_name, reason = recognise(path)
         if format_name is None:
             raise InputError(f"{path}: {reason}; known are {KNOWN}")
-        return [Source(path.stem, path, format_name)]
+        return [Source(path.stem, path, ONE_IMAGE_EACH.get(format_name, format_name))]
     if not path.is_dir():
         raise InputError(f"{path}: there is no such file or folder")
     own, reasons = _sources_in(path)
@@ -71,66 +65,9 @@ def find_sources(path: Path) -> list[Source]:
     return own or nested
 
 
-def recognise(file: Path) -> tuple[str | None, str]:
-    """The format of a file, or None and what it is instead.
-
-    Raises:
-        InputError: it cannot be read at all.
-    """
-    try:
-        with file.open("rb") as stream:
-            start = stream.read(256).lstrip(b"\xef\xbb\xbf \t\r\n")
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror})") from None
-    if not start:
-        raise InputError(f"{file}: is empty; write it again or take it away")
-    if start.startswith(b"PK"):
-        return _recognise_npz(file)
-    if start.startswith(b"\x89HDF"):
-        return _recognise_h5(file)
-    if start.startswith(b"["):
-        return "coco", ""
-    if start.startswith(b"{"):
-        content = load_json(file)
-        if "people" in content:
-            return "openpose", ""
-        if "annotations" in content:
-            return None, "holds COCO annotations, of which only results (a list) are read"
-        return None, "is a JSON object without 'people'"
-    if start[:6].lower() == b"scorer":
-        return "deeplabcut", ""
-    return None, "is of no format known here"
-
-
 def natural_order(name: str) -> list[tuple[int, str]]:
     """A sort key that puts cam2 before cam10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
-
-
-def _recognise_npz(file: Path) -> tuple[str | None, str]:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            names = set(archive.namelist())
-    except (OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"{file}: is broken ({one_line(error)}); write it again") from None
-    if {"header.npy", "points_px.npy", "confidence.npy"} <= names:
-        return "npz", ""
-    return None, "is an archive without keypoints"
-
-
-def _recognise_h5(file: Path) -> tuple[str | None, str]:
-    try:
-        with h5py.File(file, "r") as content:
-            if {"tracks", "node_names"} <= content.keys():
-                return "sleap", ""
-            if {"frames", "instances", "metadata"} <= content.keys():
-                return None, "is a SLEAP project, from which the analysis HDF5 has to be exported"
-            groups = [item for item in content.values() if isinstance(item, h5py.Group)]
-            if any("pandas_type" in group.attrs for group in groups):
-                return "deeplabcut", ""
-    except (OSError, RuntimeError, KeyError) as error:
-        raise InputError(f"{file}: is no HDF5 file, or cut short ({one_line(error)})") from None
-    return None, "is an HDF5 file without keypoints"
 
 
 def _sources_in(folder: Path) -> tuple[list[Source], list[str]]:
@@ -138,15 +75,14 @@ def _sources_in(folder: Path) -> tuple[list[Source], list[str]]:
     names = json_files(folder)
     reasons = []
     if names:
-        first = folder / names[0]
-        format_name, reason = recognise(first)
-        if format_name == "openpose":
-            return [Source(folder.resolve().name, folder, "openpose")], []
+        format_name, reason = recognise(folder / names[0])
+        if format_name in ONE_IMAGE_EACH:
+            return [Source(folder.resolve().name, folder, ONE_IMAGE_EACH[format_name])], []
     found = []
     for file in _without_twins(_entries(folder, folders=False)):
         format_name, reason = recognise(file)
-        if format_name == "openpose":  # the first file is something else: let the reader say so
-            return [Source(folder.resolve().name, folder, "openpose")], []
+        if format_name in ONE_IMAGE_EACH:  # the first is something else: let the reader say so
+            return [Source(folder.resolve().name, folder, ONE_IMAGE_EACH[format_name])], []
         if format_name is None:
             reasons.append(f"{file.name} {reason}")
         else:

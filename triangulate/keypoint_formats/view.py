@@ -19,6 +19,7 @@ class View:
         confidence: (T, P, J) float32 as stored in the file, so perhaps above 1.
         skeleton: the joints where the file names them, else None.
         notes: what had to be assumed, for people.
+        size: of the images (width, height), where the file tells it.
     """
 
     frames: np.ndarray
@@ -26,6 +27,7 @@ class View:
     confidence: np.ndarray
     skeleton: Skeleton | None = None
     notes: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
 
     @classmethod
     def empty(cls, frames: np.ndarray) -> View:

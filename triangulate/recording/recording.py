@@ -7,7 +7,7 @@ import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ class Recording:
         times_s: (T,) when they were taken, since its start; NaN where unknown.
         fps: rate of the recording, whatever frames are chosen; None where unknown or uneven.
         notes: what was assumed, for people.
+        num_frames: how many frames the recording has, chosen or not.
         late_s: (T, V) how much later than `times_s` each picture was taken, where offsets or
             timestamps tell; else None.
         offsets_s: (V,) how late the cameras are by `sync.yaml`; None without it.
@@ -72,6 +73,7 @@ class Recording:
     times_s: np.ndarray
     fps: float | None
     notes: tuple[str, ...]
+    num_frames: int
     late_s: np.ndarray | None = None
     offsets_s: np.ndarray | None = None
 
@@ -130,6 +132,7 @@ class Recording:
             times_s=pairing.times_s[numbers],
             fps=pairing.fps,
             notes=(*notes, *size_notes, *pairing.notes, *sync_notes),
+            num_frames=pairing.num_announced,
             late_s=None if pairing.late_s is None else pairing.late_s[numbers],
             offsets_s=offsets_s,
         )
@@ -147,6 +150,16 @@ class Recording:
     def __len__(self) -> int:
         """How many frames are chosen."""
         return len(self.frame_numbers)
+
+    def select_frames(self, index: np.ndarray) -> Recording:
+        """The recording with some of its chosen frames, by their place among these."""
+        return replace(
+            self,
+            video_frames=self.video_frames[index],
+            frame_numbers=self.frame_numbers[index],
+            times_s=self.times_s[index],
+            late_s=None if self.late_s is None else self.late_s[index],
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """What is known of the videos, as plain numbers and texts."""

@@ -1,4 +1,4 @@
-"""Write videos: H.264 in MP4, frame by frame."""
+"""Write videos: MP4 with H.264, or MPEG-4 where there is no encoder for that; frame by frame."""
 
 from __future__ import annotations
 
@@ -11,10 +11,19 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
+from triangulate.errors import InputError
 from triangulate.files import atomic_path
 
-_QUALITY = {"crf": "18", "preset": "veryfast", "threads": "1"}
-"""Visually lossless; one thread, so that a file does not depend on the machine's processors."""
+ENCODERS = {
+    "libx264": ({"crf": "18", "preset": "veryfast", "threads": "1"}, Colorspace.ITU709),
+    "mpeg4": ({"qmin": "2", "qmax": "3", "threads": "1"}, Colorspace.ITU601),
+}
+"""The first that is there is used: its options, and the colours that players expect of it.
+
+Visually lossless; one thread, so that a file does not depend on the machine's processors.
+"""
+
+_SLOWEST_TICK, _FINEST_TICK = 1001, 65535  # MPEG-4 counts a second in no more ticks
 
 
 class VideoWriter:
@@ -31,22 +40,30 @@ class VideoWriter:
             path: of the file, which is replaced when the block ends without an error.
             size: (width, height), both even.
             fps: frames a second.
+
+        Raises:
+            InputError: there is no encoder.
         """
         if size[0] % 2 or size[1] % 2 or min(size) < 2 or not fps > 0:
             raise ValueError(f"size must be even and fps positive, got {size} and {fps}")
         self.path, self.size, self.num_frames = Path(path), size, 0
-        self._fps = Fraction(fps).limit_denominator(1001)
+        self._encoder = _encoder(self.path)
+        finest = max(1, min(_SLOWEST_TICK, int(_FINEST_TICK / fps)))
+        self._fps = Fraction(fps).limit_denominator(finest)
         self._place = atomic_path(self.path)
         self._colours = VideoReformatter()
 
     def __enter__(self) -> VideoWriter:
         """Itself, open."""
         self._container = av.open(str(self._place.__enter__()), "w", format="mp4")
-        stream: Any = self._container.add_stream("libx264", rate=self._fps, options=_QUALITY)
+        options, self._colorspace = ENCODERS[self._encoder]
+        stream: Any = self._container.add_stream(
+            self._encoder, rate=self._fps, options=dict(options)
+        )
         stream.width, stream.height = self.size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = 1 / self._fps
-        stream.codec_context.colorspace = Colorspace.ITU709.value
+        stream.codec_context.colorspace = self._colorspace.value
         stream.codec_context.color_range = ColorRange.MPEG.value
         self._stream = stream
         return self
@@ -62,7 +79,7 @@ class VideoWriter:
         frame = self._colours.reformat(
             frame,
             format="yuv420p",
-            dst_colorspace=Colorspace.ITU709,
+            dst_colorspace=self._colorspace,
             dst_color_range=ColorRange.MPEG,
             threads=1,
         )
@@ -81,3 +98,16 @@ class VideoWriter:
             self._container.mux(self._stream.encode())
         self._container.close()
         return self._place.__exit__(kind, error, trace)
+
+
+def _encoder(path: Path) -> str:
+    """The first of the encoders that this installation has."""
+    for name in ENCODERS:
+        try:
+            return av.Codec(name, "w").name
+        except ValueError:  # unknown
+            continue
+    raise InputError(
+        f"{path}: this installation's PyAV has no encoder for H.264 or MPEG-4: install PyAV's own "
+        "build (pip install --force-reinstall av), or write pictures into a folder (--out FOLDER)"
+    )

@@ -11,19 +11,12 @@ from calib.reporting.images import coverage_figure, histogram_figure, residual_f
 from calib.reporting.maps import board_figure, error_figure
 from calib.reporting.matrices import overlap_figure, time_figure
 from calib.reporting.scene import rig_figure
-from calib.reporting.style import AMBER, in_rows
 from calib.solution import Finding
+from triangulate.pages.style import AMBER
 
 
 def traces(figure, kind):
     return [trace for trace in figure.data if trace.type == kind]
-
-
-@pytest.mark.parametrize(
-    ("count", "rows", "columns"), [(1, 1, 1), (4, 1, 4), (5, 2, 3), (8, 2, 4), (31, 8, 4)]
-)
-def test_small_figures_are_laid_out_evenly(count, rows, columns):
-    assert in_rows(count) == (rows, columns)
 
 
 def test_the_rig_is_drawn_where_it_is(faultless):

@@ -10,8 +10,8 @@ import pytest
 
 import calib
 from calib.solution import Finding
-from calib.verdicts import in_mm
 from triangulate.errors import InputError
+from triangulate.pages.verdicts import in_mm
 
 MEGABYTE = 1 << 20
 

@@ -43,6 +43,7 @@ class Walking:
             times_s=np.arange(frames) / fps,
             fps=fps,
             notes=(),
+            num_frames=frames,
         )
         return Material(recording, self.keypoints, heatmaps_around(points_px))
 

@@ -95,6 +95,7 @@ def test_a_volumetric_network_says_that_it_needs_a_centre(
     [
         ("volumetric-sum", [], InputError, "it fits algebraic, algebraic-no-confidences, ransac"),
         ("algebraic", ["--skeleton", "coco"], InputError, "no skeleton is called 'coco'"),
+        ("algebraic", ["--skeleton", "no.yaml"], InputError, "no.yaml: cannot be read"),
         ("algebraic", ["--skeleton", "body25"], InputError, "has 25 joints, the network 17"),
         ("algebraic", ["--volume-size", "40"], UsageError, "multiple of 32, got 40"),
     ],

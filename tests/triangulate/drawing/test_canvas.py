@@ -74,6 +74,24 @@ def test_text_leaves_ink_as_wide_as_it_says() -> None:
     assert np.ptp(columns) == pytest.approx(text_width("cam12", 16), abs=6)
 
 
+def test_what_is_not_drawn_on_stays_to_the_bit() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (40, 70, 3), dtype=np.uint8)
+    canvas = Canvas.over(image)
+    assert (canvas.width, canvas.height) == (70, 40)
+    np.testing.assert_array_equal(canvas.finished(), image)
+    canvas.dot(np.array([[35.0, 20.0]]), RED, 4)
+    picture = canvas.finished()
+    assert picture[20, 35].tolist() == list(RED)
+    np.testing.assert_array_equal(picture[:, :28], image[:, :28])
+
+
+def test_a_rim_makes_texts_readable_on_their_own_colour() -> None:
+    canvas = Canvas.blank(120, 40, (250, 250, 250))
+    canvas.text("cam1", (20, 30), (250, 250, 250), 16, rim=(0, 0, 0))
+    picture = canvas.finished()[..., 0]
+    assert (picture < 60).sum() > 100 and picture[:10].min() == 250
+
+
 def test_fading_mixes() -> None:
     assert faded((200, 100, 0), (0, 0, 0), 0.5) == (100, 50, 0)
     assert faded((200, 100, 0), (9, 9, 9), 0.0) == (9, 9, 9)

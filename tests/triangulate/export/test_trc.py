@@ -7,12 +7,14 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from triangulate.export.options import ExportOptions, LengthUnit, Up
 from triangulate.export.trc import write_trc
 from triangulate.poses import Poses3D, Reason
 from triangulate.skeleton import Skeleton
 
 
 class Trc(NamedTuple):
+    up: str  # the end of the first line, where it tells one
     header: dict[str, str]
     markers: list[str]
     numbers: list[int]
@@ -26,7 +28,7 @@ def read_trc(path: Path) -> Trc:
     assert lines.pop() == ""
     kind = lines[0].split("\t")
     assert kind[:3] == ["PathFileType", "4", "(X/Y/Z)"]
-    assert len(kind) == 4
+    assert len(kind) in (4, 5)
     header = dict(zip(lines[1].split("\t"), lines[2].split("\t"), strict=True))
     names, axes = lines[3].split("\t"), lines[4].split("\t")
     count = int(header["NumMarkers"])
@@ -41,6 +43,7 @@ def read_trc(path: Path) -> Trc:
     assert len(rows) == int(header["NumFrames"])
     points = np.array([[float(cell or "nan") for cell in row[2:]] for row in rows])
     return Trc(
+        kind[4] if len(kind) == 5 else "",
         header,
         markers,
         [int(row[0]) for row in rows],
@@ -74,6 +77,7 @@ def test_a_strict_reader_finds_y_z_x_of_a_z_up_world(tmp_path: Path) -> None:
     trc = read_trc(tmp_path / "poses.trc")
     np.testing.assert_allclose(trc.points, poses.positions_m[:, 0][..., [1, 2, 0]], atol=5.1e-7)
     assert np.isnan(trc.points[2, 1]).all()
+    assert trc.up == "up: +Y"
     assert trc.markers == ["head", "left_foot", "right_foot"]
     assert trc.numbers == [1, 2, 3, 4]
     np.testing.assert_allclose(trc.time_s, [0, 0.02, 0.04, 0.06])
@@ -99,11 +103,11 @@ def test_the_reader_reads_a_file_of_another_program(shared, tmp_path: Path) -> N
 
 
 def test_other_worlds_are_turned_and_other_people_chosen(tmp_path: Path) -> None:
-    write_trc(some_poses("-y"), tmp_path / "a.trc", person=1)
+    write_trc(some_poses("-y"), tmp_path / "a.trc", ExportOptions(person=1))
     expected = some_poses().positions_m[:, 1] * [1, -1, -1]
     np.testing.assert_allclose(read_trc(tmp_path / "a.trc").points, expected, atol=5.1e-7)
     with pytest.raises(ValueError, match="person"):
-        write_trc(some_poses(), tmp_path / "b.trc", person=2)
+        write_trc(some_poses(), tmp_path / "b.trc", ExportOptions(person=2))
     assert not (tmp_path / "b.trc").exists()
 
 
@@ -124,3 +128,19 @@ def test_what_is_not_known_is_said(tmp_path: Path) -> None:
     trc = read_trc(tmp_path / "a.trc")
     np.testing.assert_allclose(trc.points, some_poses().positions_m[:, 0], atol=5.1e-7)
     np.testing.assert_array_equal(trc.time_s, [0, 1, 2, 3])
+    assert trc.up == "up: not known"
+
+
+@pytest.mark.parametrize("unit", list(LengthUnit))
+def test_another_unit_and_other_axes_are_told(unit: LengthUnit, tmp_path: Path) -> None:
+    poses = some_poses("-y")
+    write_trc(poses, tmp_path / "a.trc", ExportOptions(unit, Up.z))
+    trc = read_trc(tmp_path / "a.trc")
+    per_m = {"m": 1, "cm": 100, "mm": 1000}[trc.header["Units"]]
+    expected = poses.positions_m[:, 0][..., [2, 0, 1]] * [-1, 1, -1]
+    np.testing.assert_allclose(trc.points / per_m, expected, atol=5.1e-7)
+    assert (trc.header["Units"], trc.up) == (unit, "up: +Z")
+    write_trc(poses, tmp_path / "a.trc", ExportOptions(up=Up.as_is))
+    trc = read_trc(tmp_path / "a.trc")
+    np.testing.assert_allclose(trc.points, poses.positions_m[:, 0], atol=5.1e-7)
+    assert trc.up == "up: -Y"

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from triangulate.errors import InputError
@@ -67,6 +68,22 @@ def test_image_ids(tmp_path, image_id, number):
     assert read_coco(path).frames.tolist() == [number]
 
 
+def test_alphapose(tmp_path):
+    """Its usual form: image names, confidences up to 6, a score of its own, and more keys."""
+    more = {"box": [1, 2, 3, 4], "idx": [0.0]}
+    path = write(
+        tmp_path / "alphapose-results.json",
+        [
+            {**detection("10.jpg", [11, 12, 6.0, 0, 0, 0.25], 3.1), **more},
+            {**detection("9.jpg", [13, 14, 0.5, 15, 16, 1e-5], 2.8), **more},
+        ],
+    )
+    view = read_coco(path)
+    assert view.frames.tolist() == [9, 10]
+    assert view.points_px[:, 0, 0].tolist() == [[13, 14], [11, 12]]
+    np.testing.assert_allclose(view.confidence[:, 0], [[0.5, 1e-5], [6, 0]])  # clipped at the door
+
+
 def test_keypoints_as_triples(tmp_path):
     path = write(tmp_path / "a.json", [detection(0, [[1, 2, 0.5], [3, 4, 0.25]])])
     assert read_coco(path).points_px.tolist() == [[[[1, 2], [3, 4]]]]
@@ -79,10 +96,11 @@ def test_an_empty_list_saw_nobody(tmp_path):
 @pytest.mark.parametrize(
     ("detections", "words"),
     [
-        ({"annotations": []}, "COCO annotations.*only results"),
+        ({"annotations": []}, "no list of detections, as COCO results are"),
         ([3], "entry 0 is no COCO detection; every entry needs 'image_id' and 'keypoints'"),
         ([detection(0, [1, 2, 0.5]), {"image_id": 1}], "entry 1 is no COCO detection"),
-        ([{"frame_id": 0, "instances": []}], "MMPose"),
+        ([{"frame_id": 0, "instances": []}], "entry 0 is no COCO detection"),
+        ([detection(True, [1, 2, 0.5])], "'image_id' must be"),
         ([detection(0, [1, 2, 0.5]), detection(1, [1, 2])], "entry 1 has 2 keypoint numbers"),
         ([detection(0, [1, 2])], "3 x J numbers"),
         ([detection(0, ["a", 2, 3])], "3 x J numbers"),

@@ -192,3 +192,77 @@ def test_bad_h5(tmp_path):
         with pytest.raises(InputError, match=f"{name}.h5: ") as caught:
             read_deeplabcut(tmp_path / f"{name}.h5")
         assert "\n" not in str(caught.value)
+
+
+def lightning_pose(frames: int = 3) -> pd.DataFrame:
+    """As Lightning Pose predicts a video."""
+    columns = pd.MultiIndex.from_product(
+        [["heatmap_tracker"], ["paw1LH_top", "nose"], ["x", "y", "likelihood"]],
+        names=["scorer", "bodyparts", "coords"],
+    )
+    values = [[10 + t, 20 + t, 0.5, 30 + t, 40 + t, 0.25] for t in range(frames)]
+    return pd.DataFrame(np.array(values, dtype=float), columns=columns)
+
+
+def test_lightning_pose(tmp_path):
+    path = tmp_path / "top.csv"
+    lightning_pose().to_csv(path)
+    assert path.read_text().startswith("scorer,heatmap_tracker,heatmap_tracker,")
+    view = read_deeplabcut(path)
+    assert view.frames.tolist() == [0, 1, 2]
+    assert view.skeleton.joint_names == ("paw1_lh_top", "nose")
+    assert view.points_px[2, 0].tolist() == [[12, 22], [32, 42]]
+    assert view.confidence[2, 0].tolist() == [0.5, 0.25]
+
+
+def test_lightning_pose_on_labelled_images(tmp_path):
+    """Named after images, and a last column says what each was used for."""
+    frame = lightning_pose()
+    frame["set", "", ""] = np.array(["train", "unused", "test"])
+    frame.index = pd.Index([f"labeled-data/mouse/img0000{t}7.png" for t in (2, 0, 1)])
+    frame.to_csv(tmp_path / "top.csv")
+    view = read_deeplabcut(tmp_path / "top.csv")
+    assert view.frames.tolist() == [7, 17, 27]
+    assert view.points_px[:, 0, 1].tolist() == [[31, 41], [32, 42], [30, 40]]
+    assert view.confidence[:, 0, 1].tolist() == [0.25] * 3
+
+
+def test_the_smoother_of_lightning_pose(tmp_path):
+    """EKS writes more columns for every body part."""
+    coords = ["x", "y", "likelihood", "x_ens_median", "y_ens_median", "x_ens_var", "y_ens_var"]
+    columns = pd.MultiIndex.from_product(
+        [["ensemble-kalman_tracker"], ["paw"], coords], names=["scorer", "bodyparts", "coords"]
+    )
+    pd.DataFrame([[1.0, 2, 0.5, 3, 4, 5, 6]], columns=columns).to_csv(tmp_path / "a.csv")
+    view = read_deeplabcut(tmp_path / "a.csv")
+    assert view.points_px.tolist() == [[[[1, 2]]]]
+    assert view.confidence.tolist() == [[[0.5]]]
+
+
+@pytest.mark.parametrize("make", [lightning_pose, several])
+def test_headers_without_names(tmp_path, make):
+    frame = make()
+    frame.to_csv(tmp_path / "named.csv")
+    frame.columns.names = [None] * frame.columns.nlevels
+    frame.to_csv(tmp_path / "bare.csv")
+    assert (tmp_path / "bare.csv").read_text().startswith(",")
+    named, bare = (read_deeplabcut(tmp_path / f"{name}.csv") for name in ("named", "bare"))
+    assert bare.skeleton == named.skeleton
+    np.testing.assert_array_equal(bare.points_px, named.points_px)
+    np.testing.assert_array_equal(bare.confidence, named.confidence)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (",s,s\n,a,a\n,x,y\n", "has no frames"),
+        (",s,s\n,a,a\n,x,z\n0,1,2\n", "is no DeepLabCut file"),
+        ("scorer,s,s,set\nbodyparts,a,a,\ncoords,x,y,\n0,1,2\n", "rows and header differ"),
+        ("scorer,s,s,set\nbodyparts,a,a,\ncoords,x,y,\n0,1,b,test\n", "read as numbers"),
+    ],
+)
+def test_broken_tables(tmp_path, text, words):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(InputError, match=rf"a\.csv: .*{words}") as caught:
+        read_deeplabcut(tmp_path / "a.csv")
+    assert "\n" not in str(caught.value)

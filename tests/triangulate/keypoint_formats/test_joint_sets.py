@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from triangulate.errors import InputError
-from triangulate.keypoint_formats.joint_sets import body25_or_body25b, choose_skeleton
+from triangulate.keypoint_formats.joint_sets import (
+    body25_or_body25b,
+    choose_skeleton,
+    named_joints,
+)
 from triangulate.keypoint_formats.openpose import read_openpose
 from triangulate.keypoint_formats.view import View
 from triangulate.skeleton import Skeleton
@@ -76,7 +81,10 @@ def test_undecided_is_refused():
             body25_or_body25b({"a": view}, "here")
 
 
-@pytest.mark.parametrize(("count", "name"), [(17, "coco17"), (26, "halpe26"), (33, "mediapipe33")])
+@pytest.mark.parametrize(
+    ("count", "name"),
+    [(17, "coco17"), (26, "halpe26"), (33, "mediapipe33"), (133, "coco_wholebody133")],
+)
 def test_sets_by_count(count, name):
     assert choose_skeleton({"a": view_of([""] * count)}, None, "here").name == name
 
@@ -90,7 +98,7 @@ def test_openposes_18_are_in_its_order():
     assert names[14:] == ("right_eye", "left_eye", "right_ear", "left_ear")
 
 
-@pytest.mark.parametrize("count", [1, 15, 21, 133, 135])
+@pytest.mark.parametrize("count", [1, 15, 21, 136])
 def test_unknown_counts_are_refused(count):
     view = view_of([""] * count)
     with pytest.raises(InputError, match=f"here: holds {count} joints.*--skeleton"):
@@ -103,3 +111,22 @@ def test_unknown_counts_are_refused(count):
 def test_a_given_skeleton_must_fit():
     with pytest.raises(InputError, match="17 joints, but the skeleton 'given' has 5"):
         choose_skeleton({"a": view_of([""] * 17)}, Skeleton.anonymous(5), "here")
+
+
+def test_named_joints_are_a_shipped_set_however_they_are_spelt():
+    halpe = [name.replace("mid_hip", "hip") for name in Skeleton.named("halpe26").joint_names]
+    assert named_joints(halpe, [], None, Path("a")) == Skeleton.named("halpe26")
+    face = [n.replace("face_", "face-") for n in Skeleton.named("coco_wholebody133").joint_names]
+    assert named_joints(face, [], [], Path("a")).name == "coco_wholebody133"
+
+
+def test_named_joints_of_ones_own():
+    """MMPose gives every pair twice, and not left first."""
+    names = ["Nose", "Left Ear", "Right Ear", "spot-1", "spot-2"]
+    pairs = [(2, 1), (1, 2), (3, 4), (4, 3)]
+    own = named_joints(names, [(0, 1)], pairs, Path("a"))
+    assert own.joint_names == ("nose", "left_ear", "right_ear", "spot_1", "spot_2")
+    assert (own.edges, own.flip_pairs) == (((0, 1),), ((1, 2), (4, 3)))
+    assert named_joints(names, [], None, Path("a")).flip_pairs == ((1, 2),)
+    with pytest.raises(InputError, match="a: joint names must differ"):
+        named_joints(["a", "A"], [], None, Path("a"))

@@ -15,6 +15,27 @@ from triangulate.skeleton import Skeleton
 
 FRAME = json.dumps({"people": [{"pose_keypoints_2d": [1, 2, 0.5]}]})
 RESULTS = json.dumps([{"image_id": 0, "keypoints": [1, 2, 0.5]}])
+PERSON = {"keypoints": [[1, 2]], "keypoint_scores": [0.5], "bbox": [[0, 0, 4, 4]]}
+LANDMARK = {"x": 0.5, "y": 0.25, "z": 0, "visibility": 0.9}
+# What recognises a JSON file -> its format.
+CONTENTS = [
+    ([], "coco"),
+    ([3], "coco"),
+    ([{"image_id": 0}], "coco"),
+    ([{"frame_id": 0, "instances": []}], "mmpose"),
+    ({"meta_info": {}, "instance_info": []}, "mmpose"),
+    ({"instance_info": [{"frame_id": 1, "instances": [PERSON]}]}, "mmpose"),
+    ([None, [], [LANDMARK] * 33], "mediapipe"),
+    ([[[0.5, 0.25, 0, 0.9]] * 33], "mediapipe"),
+    ([{"frame": 0, "landmarks": []}], "mediapipe"),
+    ({"frames": [None, {"pose_landmarks": [[LANDMARK] * 33]}]}, "mediapipe"),
+    ({"width": 4, "height": 2, "frames": [[LANDMARK] * 33]}, "mediapipe"),
+    ({"poseLandmarks": [[LANDMARK] * 33]}, "mediapipe"),
+    ({"info": {}, "images": [], "annotations": [], "categories": []}, "coco_annotations"),
+    ({"0.jpg": {"version": "AlphaPose v0.3", "people": []}}, "alphapose"),
+    ({"0.jpg": {"version": "AlphaPose v0.3", "bodies": []}}, "alphapose"),
+    ({"people": []}, "openpose"),
+]
 TABLE = "scorer,s,s\nbodyparts,a,a\ncoords,x,y\n0,10,20\n"
 
 
@@ -49,6 +70,34 @@ def test_single_files(tmp_path):
     for name, format_name in zip("abcde", formats, strict=True):
         path = next(tmp_path.glob(f"{name}.*"))
         assert found(path) == [(name, path.name, format_name)]
+
+
+@pytest.mark.parametrize(("content", "format_name"), CONTENTS)
+def test_json_by_content(tmp_path, content, format_name):
+    write(tmp_path, a__json=json.dumps(content))
+    assert found(tmp_path / "a.json") == [("a", "a.json", format_name)]
+
+
+def test_long_lists_are_not_read_to_their_end(tmp_path):
+    """The first frames, longer than what is read at once, are empty; the end is cut off."""
+    empty = json.dumps({"frame_id": 0, "instances": [PERSON] * 20_000})
+    write(tmp_path, a__json="[[], null,\n {},  " + empty + ", {")
+    assert (tmp_path / "a.json").stat().st_size > 2**20
+    assert found(tmp_path / "a.json") == [("a", "a.json", "mmpose")]
+
+
+def test_a_folder_of_images_of_mmpose_is_one_camera(tmp_path):
+    text = json.dumps([PERSON])
+    write(tmp_path / "cam1", a_0__json=text, a_1__json=text)
+    write(tmp_path / "cam2", a_0__json=json.dumps({"meta_info": {}, "instance_info": [PERSON]}))
+    assert found(tmp_path) == [("cam1", "cam1", "mmpose"), ("cam2", "cam2", "mmpose")]
+
+
+def test_tables_without_the_words(tmp_path):
+    write(tmp_path, a__csv=",s,s\n,a,a\n,x,y\n0,10,20\n", b__csv=",s,s\n,a,a\n0,10,20\n")
+    assert found(tmp_path / "a.csv") == [("a", "a.csv", "deeplabcut")]
+    with pytest.raises(InputError, match=r"b\.csv: is of no format known here"):
+        find_sources(tmp_path / "b.csv")
 
 
 def test_deeplabcut_h5_is_no_sleap_h5(tmp_path):
@@ -111,6 +160,9 @@ def test_unknown_and_broken_files(tmp_path):
         object__json="{}",
         dataset__json='{"annotations": []}',
         cut__json='{"people": [',
+        list__json='[[], {"frame_id": 0, "inst',
+        transforms__json='{"frames": [{"transform_matrix": [[1]]}]}',
+        body__json='{"version": "AlphaPose v0.3", "bodies": [{"joints": [1, 2, 3]}]}',
         empty__json="",
         table__csv="a,b\n1,2\n",
         broken__h5="\u0089HDF",
@@ -125,8 +177,11 @@ def test_unknown_and_broken_files(tmp_path):
         file["tracks"] = np.zeros(3)
     for name, words in {
         "text.json": "no format known",
-        "object.json": "a JSON object without 'people'; known are",
-        "dataset.json": "COCO annotations",
+        "object.json": "a JSON object without 'people' or other keypoints; known are",
+        "dataset.json": "a JSON object without 'people' or other keypoints",
+        "transforms.json": "a JSON object without 'people' or other keypoints",
+        "body.json": "one image of AlphaPose's form cmu; point at its alphapose-results.json",
+        "list.json": "no JSON, or cut short",
         "cut.json": "no JSON, or cut short",
         "empty.json": "is empty",
         "table.csv": "no format known",

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from triangulate.video import probe, read_frames
+from triangulate.errors import InputError
+from triangulate.video import probe, read_frames, writing
 from triangulate.video.writing import VideoWriter
 
 SIZE = (160, 96)
@@ -61,3 +62,23 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
         VideoWriter(tmp_path / "a.mp4", SIZE, fps=25) as video,
     ):
         video.write(np.zeros((96, 160, 3)))
+
+
+def test_without_h264_it_is_mpeg4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {name: writing.ENCODERS["mpeg4"] for name in ("no_such_encoder", "mpeg4")}
+    monkeypatch.setattr(writing, "ENCODERS", known)
+    for fps in (25, 30000 / 1001, 120000 / 1001):
+        with VideoWriter(tmp_path / "a.mp4", SIZE, fps=fps) as video:
+            for number in range(5):
+                video.write(picture(number))
+        info = probe(tmp_path / "a.mp4")
+        assert (info.codec, info.size, info.num_frames) == ("mpeg4", SIZE, 5)
+        assert info.fps == pytest.approx(fps, rel=1e-5)
+        for number, frame in enumerate(read_frames(info)):
+            assert np.median(np.abs(frame.image_rgb.astype(int) - picture(number))) <= 6
+
+
+def test_without_an_encoder_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "ENCODERS", {"no_such_encoder": ({}, None)})
+    with pytest.raises(InputError, match=r"a\.mp4: .*no encoder.*pip install.*--out FOLDER"):
+        VideoWriter(tmp_path / "a.mp4", SIZE, fps=25)

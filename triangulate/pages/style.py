@@ -1,10 +1,11 @@
-"""How the report looks: its style sheet, colours, and what all figures have in common."""
+"""How pages look: their style sheet, colours, and what all figures have in common."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from triangulate.errors import InputError
+from triangulate.pages.verdicts import CARE, GOOD, REFUSED
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -15,7 +16,7 @@ ERROR_SCALE = "Viridis"
 COUNT_SCALE = [[0.0, "#ffffff"], [0.001, "#eef4fa"], [1.0, "#2f6db3"]]
 WIDTH = 1040
 
-LEVEL_COLOURS = {"good": GREEN, "usable with care": AMBER, "do not use": RED}
+LEVEL_COLOURS = {GOOD: GREEN, CARE: AMBER, REFUSED: RED}
 
 CSS = """
 :root { color-scheme: light; }
@@ -79,7 +80,7 @@ def graph_objects() -> Any:
 
 
 def plain(figure: go.Figure, height: int, width: int = WIDTH, **layout: Any) -> go.Figure:
-    """A figure with the report's fonts and colours."""
+    """A figure with the pages' fonts and colours."""
     figure.update_layout(
         template="none",
         width=width,
