@@ -244,8 +244,8 @@ def reconstruct(
         typer.Option(
             "--keypoints",
             metavar="PATH",
-            help="2D keypoints instead of detecting: what `detect` wrote, OpenPose, COCO, AlphaPose, "
-            "MMPose, MediaPipe, DeepLabCut, Lightning Pose, SLEAP.",
+            help="2D keypoints instead of detecting: what `detect` wrote, OpenPose, COCO, "
+            "AlphaPose, MMPose, MediaPipe, DeepLabCut, Lightning Pose, SLEAP.",
         ),
     ] = None,
     skeleton: Annotated[
@@ -362,7 +362,7 @@ def reconstruct(
 
 
 app.command(
-    short_help="Write poses in other formats: CSV, TRC, C3D, BVH, glTF, ...",
+    short_help="Write poses in other formats: CSV, TRC, C3D, BVH, glTF and more.",
     epilog="Example: triangulate export recordings/walk/out/poses.npz --to trc --to bvh",
 )(export)
 app.command(

@@ -102,8 +102,9 @@ def take_in(
         typer.Option(
             "--skeleton",
             metavar="NAME|FILE",
-            help="Its joints: a set such as coco17, or your own .yaml; 17 are else taken as h36m17. "
-            "A volumetric network's cube stands about their pelvis, or the middle of their hips.",
+            help="Its joints: a set such as coco17, or your own .yaml; 17 are else taken as "
+            "h36m17. A volumetric network's cube stands about their pelvis or the middle of their "
+            "hips.",
         ),
     ] = None,
     half: Annotated[
