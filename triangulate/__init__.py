@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from triangulate.poses import Reason as Reason
     from triangulate.poses import load_poses as load_poses
     from triangulate.recording import Recording as Recording
+    from triangulate.reporting.page import report as report
     from triangulate.rig import Rig as Rig
     from triangulate.rig_formats import load_rig as load_rig
     from triangulate.skeleton import Skeleton as Skeleton
@@ -37,6 +38,7 @@ _HOMES = {
     "load_rig": "rig_formats",
     "reconstruct": "pipeline",
     "reconstruct_recording": "pipeline",
+    "report": "reporting.page",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]

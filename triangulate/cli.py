@@ -24,6 +24,7 @@ from triangulate.commands.evaluate import evaluate
 from triangulate.commands.export import export
 from triangulate.commands.models import models
 from triangulate.commands.render import render
+from triangulate.commands.report import report
 from triangulate.commands.sync import sync
 from triangulate.commands.train import train
 from triangulate.console import (
@@ -369,6 +370,10 @@ app.command(
     short_help="Draw the poses on the videos, as a video or as pictures.",
     epilog="Example: triangulate render recordings/walk --overlay --colours error",
 )(render)
+app.command(
+    short_help="Say how far a reconstruction can be trusted, on one HTML page.",
+    epilog="Example: triangulate report recordings/walk --rig rig.yaml --blur-faces",
+)(report)
 app.command(
     short_help="Find time offsets between the cameras, from motion.",
     epilog="Example: triangulate sync recordings/walk --rig rig.yaml",

@@ -24,7 +24,7 @@ from triangulate.synthetic import observe, ring_rig, walk
 from triangulate.synthetic.draws import seeded
 
 COMMANDS = ["demo", "check", "sync", "detect", "reconstruct", "models", "models fetch"]
-COMMANDS += ["models import", "models list", "models show", "render"]
+COMMANDS += ["models import", "models list", "models show", "render", "report"]
 NUM_FRAMES, NUM_CAMERAS, SIZE = 30, 3, (160, 120)
 
 

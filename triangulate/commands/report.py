@@ -65,12 +65,14 @@ def report(
     ] = Path("."),
     poses: Annotated[
         Path | None,
-        typer.Option("--poses", metavar="FILE", help="The poses, where RECORDING has them not."),
+        typer.Option("--poses", metavar="FILE", help="By default RECORDING/out/poses.npz."),
     ] = None,
     rig: RigOption = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="The page; by default report.html beside."),
+        typer.Option(
+            "--out", metavar="FILE", help="The page; by default report.html beside the poses."
+        ),
     ] = None,
     blur_faces: Annotated[
         bool, typer.Option("--blur-faces", help="Make faces in the pictures unrecognisable.")
@@ -203,7 +205,9 @@ def _read_rig(
         loaded = read_rig(path, settings, unit, None, subject)
         why = misfit(poses, loaded)
         if why is not None:
-            raise InputError(f"{path}: is not the rig of these poses: {why}; name it with --rig")
+            raise InputError(
+                f"{path}: is not the rig of these poses: {why}; name the right one with --rig"
+            )
     except InputError as error:
         if named is not None:
             raise

@@ -42,9 +42,15 @@ class Measures:
 
     @property
     def jumps(self) -> np.ndarray:
-        """(T, P, J) whether the joint leaps away and back, farther than a body moves in a frame."""
+        """(T, P, J) whether the joint leaps away and back, farther than a body moves in a frame.
+
+        The frames before and after a leap lie off their neighbours' middle as well, by half of it:
+        the farthest of them counts.
+        """
+        leaps = np.pad(np.nan_to_num(self.leap_m), ((1, 1), (0, 0), (0, 0)))
+        is_peak = (leaps[1:-1] >= leaps[:-2]) & (leaps[1:-1] > leaps[2:])
         with np.errstate(invalid="ignore"):
-            return np.asarray(self.leap_m > JUMP * self.size_m[:, None])
+            return np.asarray(is_peak & (self.leap_m > JUMP * self.size_m[:, None]))
 
     @property
     def bone_spread(self) -> np.ndarray:

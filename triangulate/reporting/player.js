@@ -115,25 +115,28 @@
     draw();
   }
 
+  const waitMs = (from) => 1000 * wait(Math.min(from, last - 1)) / Number(speed.value);
   let due = 0;
-  function tick(now) {
-    if (!playing) return;
+  let timer = 0;
+  function tick() {
+    const now = performance.now();
     if (now - due > 1000) due = now; // the page was not in view
     let to = frame;
     while (due <= now) {
       to = to < last ? to + 1 : 0;
-      due += 1000 * wait(to === 0 ? 0 : to - 1) / Number(speed.value);
+      due += Math.max(1, waitMs(to));
     }
     if (to !== frame) go(to);
-    requestAnimationFrame(tick);
+    timer = setTimeout(tick, due - now);
   }
 
   function play(on) {
     playing = on && last > 0;
     button.textContent = playing ? "Pause" : "Play";
+    clearTimeout(timer);
     if (!playing) return;
-    due = performance.now() + 1000 * wait(Math.min(frame, last - 1)) / Number(speed.value);
-    requestAnimationFrame(tick);
+    due = performance.now() + waitMs(frame);
+    timer = setTimeout(tick, waitMs(frame));
   }
 
   button.addEventListener("click", () => play(!playing));
