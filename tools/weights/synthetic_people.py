@@ -25,6 +25,7 @@ from triangulate.models.weights import Card, load, read_header, save
 
 ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = ROOT / "triangulate" / "weights"
+STEPS = ("heatmaps", "algebraic", "volumetric")  # each begins where the one before it ended
 AGAINST = ("plain", "variance", "window", "ransac", "logsum")
 SCENES = ("clean", "occluded")
 BY_VIEWS, VIEWS_AGAINST, MOST_VIEWS = "views", ("plain", "logsum"), 8
@@ -94,9 +95,7 @@ uint8 RGB. The joints are those of `Skeleton.named("h36m17")`.
 
 **Command.**
 
-    triangulate train configs/synthetic_heatmaps.yaml --out runs/heatmaps --data DATA
-    triangulate train configs/{name}.yaml --out runs/{name.removeprefix("synthetic_")} --data DATA
-    python tools/weights/synthetic_people.py runs/{name.removeprefix("synthetic_")} --data DATA
+{_commands(name.removeprefix("synthetic_"))}
 
 These weights: {card.command}.
 
@@ -114,6 +113,17 @@ cameras, with a few things in the way:
 
 **Limits.** {card.limits} One person a crop.
 """
+
+
+def _commands(run: str) -> str:
+    """What is run one after the other, up to the packing of `run`."""
+    steps = STEPS[: STEPS.index(run) + 1]
+    lines = [
+        f"    triangulate train configs/synthetic_{step}.yaml --out runs/{step} --data DATA"
+        for step in steps
+    ]
+    lines.append(f"    python tools/weights/synthetic_people.py runs/{run} --data DATA")
+    return "\n".join(lines)
 
 
 def _table(reports: Mapping[str, Report]) -> str:

@@ -55,4 +55,6 @@ def test_what_training_wrote_is_measured_and_packed(tmp_path: Path, shared: Path
     for scene in ("clean", "occluded"):
         assert f"{header.card.metrics[scene]['mean_mm']:.1f} [" in card
     assert "log-sum volume" in card
+    assert set(header.card.metrics["views"]) == {str(views) for views in range(2, 9)}
+    assert "| views | 2 | 3 | 4 | 5 | 6 | 7 | 8 |" in card
     assert "None" not in card
