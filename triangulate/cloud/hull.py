@@ -9,8 +9,9 @@ balancing person seen by four cameras, whose joints reproject to 11 pixels:
 - Where every view that shows a voxel must hold it, 0.12 m3 stay, and overlap with the masks by 0.80
   at least, but 21 to 36 % of the joints are lost: one view's error is enough to cut off a hand.
 - Where all views but one must, 0.24 to 0.35 m3 stay, which overlap by 0.48 to 0.76.
-- Where every view must, but one may be overruled along the bones, few joints are lost, and the
-  overlap is as before. The skeleton is found by all views, so that it outweighs a single mask.
+- Where every view must, but one may be overruled along the bones, at most 12 % of the joints are
+  lost, and the overlap is 0.77 at least and 0.88 in the mean (ten moments). The skeleton is found
+  by all views, so that it outweighs a single mask.
 
 So the last it is. Blurring the masks, and holding the mean of their logarithms to a threshold, was
 no better at any width. A mask that fails as a whole does not take part (`pose2d.silhouettes`).
@@ -196,9 +197,10 @@ def hull_cloud(
     points = hull.grid_world[on_surface]
     normals = _normals(hull.held.numpy(), on_surface.numpy())
     height, width = silhouettes.shown.shape[1:]
-    sees = visible(points, silhouettes.cameras, (width, height), hull.step_m)
-    sees = (sees & _on_masks(points, silhouettes)).numpy()
-    towards = cameras.centre_world[:, None].numpy() - points.numpy()
+    unhidden = visible(points, silhouettes.cameras, (width, height), hull.step_m)
+    sees = (unhidden & _on_masks(points, silhouettes)).numpy()
+    points_m = points.numpy()
+    towards = cameras.centre_world[:, None].numpy() - points_m
     towards /= np.linalg.norm(towards, axis=-1, keepdims=True)
     facing = (towards * normals).sum(-1).clip(0.05, None) ** 2  # (V, N)
     points_px = cameras.project(points)[0].numpy()
@@ -211,13 +213,13 @@ def hull_cloud(
         part = sees[v] & inside
         total[part] += facing[v, part, None] * image[row[part], column[part]]
         weight[part] += facing[v, part]
-    seen = weight > 0
+    coloured = weight > 0
     colours = np.full((len(points), 3), _UNSEEN, dtype=np.float64)
-    colours[seen] = total[seen] / weight[seen, None]
-    if seen.any() and not seen.all():
-        nearest = cKDTree(points[seen].numpy()).query(points[~seen].numpy())[1]
-        colours[~seen] = colours[seen][nearest]
-    return Cloud(points.numpy(), np.rint(colours).astype(np.uint8), normals)
+    colours[coloured] = total[coloured] / weight[coloured, None]
+    if coloured.any() and not coloured.all():
+        nearest = cKDTree(points_m[coloured]).query(points_m[~coloured])[1]
+        colours[~coloured] = colours[coloured][nearest]
+    return Cloud(points_m, np.rint(colours).astype(np.uint8), normals)
 
 
 def _on_masks(points_world: Tensor, silhouettes: Silhouettes) -> Tensor:

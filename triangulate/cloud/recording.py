@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from triangulate.cloud.density import density_cloud
-from triangulate.cloud.hull import BLOCK, check_size, hull_cloud, visual_hull
+from triangulate.cloud.hull import check_size, hull_cloud, visual_hull
 from triangulate.cloud.points import Cloud
 from triangulate.errors import InputError
 from triangulate.export.ply import write_ply
+from triangulate.geometry.carving import BLOCK
 from triangulate.geometry.threads import one_thread
 from triangulate.models.heatmap_volume import HeatmapVolume
 from triangulate.options import CloudOf
