@@ -20,6 +20,7 @@ from triangulate.arguments import (
     rig_path,
     with_offsets,
 )
+from triangulate.commands.cloud import cloud
 from triangulate.commands.evaluate import evaluate
 from triangulate.commands.export import export
 from triangulate.commands.models import models
@@ -378,6 +379,10 @@ app.command(
     short_help="Find time offsets between the cameras, from motion.",
     epilog="Example: triangulate sync recordings/walk --rig rig.yaml",
 )(sync)
+app.command(
+    short_help="Write the person as coloured points (PLY).",
+    epilog="Example: triangulate cloud recordings/walk --rig rig.yaml --frames 100:110",
+)(cloud)
 app.command(
     short_help="Train a network from a settings file.",
     epilog="Example: triangulate train configs/synthetic_algebraic.yaml --out runs/first",

@@ -151,6 +151,16 @@ SyncOption = Annotated[
     ),
 ]
 
+# --- Clouds ---------------------------------------------------------------------------------------
+
+
+class CloudOf(StrEnum):
+    """What is drawn as a cloud."""
+
+    hull = "hull"
+    heatmaps = "heatmaps"
+
+
 # --- Output ---------------------------------------------------------------------------------------
 
 JsonOption = Annotated[

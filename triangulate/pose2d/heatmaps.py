@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,7 @@ from triangulate.pose2d.blazepose import (
     Landmarks,
     sigmoid,
 )
-from triangulate.pose2d.regions import region_from_body
+from triangulate.pose2d.regions import Region, region_from_body
 from triangulate.recording import Recording
 
 HEATMAPS_REVISION = 1
@@ -131,6 +131,23 @@ def recording_heatmaps(
                 progress(t + 1, shape[0])
     if path:
         _save(found, path)
+    return found
+
+
+def moment_heatmaps(
+    images: Sequence[np.ndarray | None], regions: Sequence[Region | None], network: BlazePose
+) -> Heatmaps2D:
+    """Look at a person in the images of one moment, T = 1.
+
+    Args:
+        images: V pictures (H, W, 3) uint8 RGB, None where there is none.
+        regions: where the person is in each, None where unknown.
+        network: BlazePose, loaded.
+    """
+    found = _nothing((1, len(images)))
+    for v, (image, region) in enumerate(zip(images, regions, strict=True)):
+        if image is not None and region is not None:
+            _keep(found, (0, v), network.landmarks(image, region))
     return found
 
 
