@@ -236,5 +236,5 @@ def _normals(held: np.ndarray, on_surface: np.ndarray) -> np.ndarray:
     soft = np.pad(held[around].astype(np.float32), ring)
     soft = ndimage.gaussian_filter(soft, _SMOOTH_VOXELS)
     at = tuple(index + ring for index in np.nonzero(on_surface[around]))
-    slopes = np.stack([slope[at] for slope in np.gradient(soft)], axis=-1)
+    slopes = np.stack([np.gradient(soft, axis=axis) for axis in range(3)], axis=-1)[at]
     return -slopes / np.maximum(np.linalg.norm(slopes, axis=-1, keepdims=True), 1e-9)
