@@ -28,11 +28,13 @@ class Evidence:
     Attributes:
         static: (B, V, J, NUM_STATIC) features, zero where there is no detection.
         scale_m: (B,) the scene's residuals.
+        noise_m2: (B,) their square beyond the least that is believed; 0 for perfect data.
         start: (B, J, 3) points of the best pair and those who agree with it.
     """
 
     static: Tensor
     scale_m: Tensor
+    noise_m2: Tensor
     start: Tensor
 
 
@@ -52,7 +54,8 @@ def gather_evidence(views: Views, score: Tensor, map_features: Tensor | None) ->
     pairs = Pairs.of(views)
     size_m = _size(plain, found)
     distance_m = views.residuals(plain)[1].abs().flatten(1).median(1).values
-    scale_m = pairs.scale_m(seen, _floor(size_m, distance_m, found.sum(1)))
+    floor_m = _floor(size_m, distance_m, found.sum(1))
+    scale_m = pairs.scale_m(seen, floor_m)
     unit = scale_m[:, None, None]
     sigmas2 = pairs.squared / unit[:, None].square()
     # Who agrees at the scene's scale, and who does at one that is four times as large.
@@ -86,7 +89,7 @@ def gather_evidence(views: Views, score: Tensor, map_features: Tensor | None) ->
         *_of_maps(map_features, views, depth, unit),
     ]
     static = torch.stack(features, dim=-1) * seen[..., None]
-    return Evidence(static.float(), scale_m, start)
+    return Evidence(static.float(), scale_m, scale_m.square() - floor_m.square(), start)
 
 
 def current_features(

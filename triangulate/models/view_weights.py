@@ -120,7 +120,7 @@ class ViewWeights(nn.Module):
         # by which the prior counts, which makes distances small rather than surprise.
         doubt = self.doubt(last.hidden.detach(), seen, last.log_share.detach()).double()
         leaning = self.leaning(last.hidden, seen, last.log_share).double().clamp_max(_HIGHEST)
-        variances_m2 = doubt.exp() * scale_m2, leaning.exp() * scale_m2
+        variances_m2 = doubt.exp() * scale_m2, leaning.exp() * evidence.noise_m2[:, None]
         prediction = _prediction(last, views, *variances_m2, points_px, cameras, steps)
         return prediction, [each.points_world for each in passes[:-1]]
 
