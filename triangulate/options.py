@@ -116,6 +116,15 @@ FramesOption = Annotated[
         "--frames", metavar="START:STOP", help="Take these frames only, STOP not included."
     ),
 ]
+EverybodyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--keypoints",
+        metavar="PATH",
+        help="2D keypoints of everybody in view, for --blur-faces; by default RECORDING/pose2d, if "
+        "it is there.",
+    ),
+]
 EveryOption = Annotated[
     int | None, typer.Option("--every", metavar="N", min=1, help="Take every Nth frame.")
 ]

@@ -22,6 +22,7 @@ from triangulate.errors import InputError, UsageError
 from triangulate.options import (
     BindOption,
     CamerasOption,
+    EverybodyOption,
     EveryOption,
     FpsOption,
     FramesOption,
@@ -80,15 +81,7 @@ def render(
             help="Make faces unrecognisable, where a pose or 2D keypoints tell where one is.",
         ),
     ] = False,
-    keypoints: Annotated[
-        Path | None,
-        typer.Option(
-            "--keypoints",
-            metavar="PATH",
-            help="2D keypoints of everybody in view, for --blur-faces; by default "
-            "RECORDING/pose2d, if it is there.",
-        ),
-    ] = None,
+    keypoints: EverybodyOption = None,
     size: Annotated[
         str | None,
         typer.Option(

@@ -14,6 +14,7 @@ from triangulate.console import print_json, print_notes, print_verdict, uninterr
 from triangulate.errors import InputError, UsageError
 from triangulate.options import (
     BindOption,
+    EverybodyOption,
     MatchOption,
     MismatchOption,
     RigOption,
@@ -77,15 +78,7 @@ def report(
     blur_faces: Annotated[
         bool, typer.Option("--blur-faces", help="Make faces in the pictures unrecognisable.")
     ] = False,
-    keypoints: Annotated[
-        Path | None,
-        typer.Option(
-            "--keypoints",
-            metavar="PATH",
-            help="2D keypoints of everybody in view, for --blur-faces; by default "
-            "RECORDING/pose2d, if it is there.",
-        ),
-    ] = None,
+    keypoints: EverybodyOption = None,
     pictures: Annotated[
         bool,
         typer.Option("--pictures/--no-pictures", help="Show four moments of the videos, or none."),
