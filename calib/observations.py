@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from triangulate.errors import InputError
-from triangulate.keypoints import read_npz, write_npz
+from triangulate.npz import read_npz, write_npz
 from triangulate.rig import Size
 
 OBSERVATIONS_FORMAT, OBSERVATIONS_VERSION = "triangulate-observations", 1

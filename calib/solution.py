@@ -13,7 +13,7 @@ from calib.observations import OBSERVATIONS_VERSION, Observations
 from calib.space import expected_error_m
 from triangulate.errors import InputError
 from triangulate.files import atomic_path
-from triangulate.keypoints import read_npz, write_npz
+from triangulate.npz import read_npz, write_npz
 from triangulate.rig import Rig
 
 SOLUTION_FORMAT, SOLUTION_VERSION = "triangulate-calibration", 1

@@ -27,6 +27,7 @@ FLOORS: list[set[str]] = [
     {"errors", "options"},
     {"pages"},
     {"files", "yaml_text", "console"},
+    {"npz"},
     {"rig", "skeleton", "video", "recording", "keypoints", "poses", "config"},
     {
         "pose2d",
@@ -82,6 +83,7 @@ CALIB_MAY_IMPORT = {
     "options",
     "console",
     "yaml_text",
+    "npz",
     "pages",
 }
 

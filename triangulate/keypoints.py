@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from triangulate.errors import InputError
-from triangulate.files import atomic_path
+from triangulate.npz import read_npz, write_npz
 from triangulate.skeleton import Skeleton
 
 FARTHEST_PX = 1e6
@@ -177,45 +173,3 @@ def skeleton_from_header(header: dict) -> Skeleton:
     """The skeleton that a file's header describes."""
     edges, pairs = (tuple((a, b) for a, b in header[key]) for key in ("edges", "flip_pairs"))
     return Skeleton(tuple(header["joints"]), edges, pairs, header["skeleton"])
-
-
-def write_npz(path: str | Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """One of the program's own `.npz` files: arrays, and a header as a JSON text."""
-    text = np.array(json.dumps(header))
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, header=text, **arrays)
-
-
-def read_npz(path: str | Path, format_name: str, version: int) -> tuple[dict, dict]:
-    """The arrays and the JSON header of one of the program's own `.npz` files.
-
-    Raises:
-        InputError: the file is missing, broken, of another format or of another version.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        header = json.loads(str(arrays.pop("header")))
-        found = header.get("format")
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file") from None
-    # AttributeError and TypeError: a lone .npy array, or a header that is no JSON object.
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        TypeError,
-        NotImplementedError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise InputError(f"{path}: is no {format_name} file, or a broken one ({error})") from None
-    if found != format_name:
-        raise InputError(f"{path}: holds {found!r}, not {format_name!r}")
-    if header.get("version") != version:
-        raise InputError(
-            f"{path}: version {header.get('version')} is not known; this program reads {version}"
-        )
-    return arrays, header

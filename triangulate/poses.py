@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from triangulate.errors import InputError
-from triangulate.keypoints import read_npz, skeleton_from_header, write_npz
+from triangulate.keypoints import skeleton_from_header
+from triangulate.npz import read_npz, write_npz
 from triangulate.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -159,17 +160,22 @@ class Poses3D:
             "sides_swapped": self.sides_swapped,
             "frames": np.asarray(self.frames),
         }
-        write_npz(path, header, arrays)
+        # Digits of measurements hardly shrink, and an hour of them must open at once.
+        write_npz(path, header, arrays, compressed=False)
 
 
-def load_poses(path: str | Path) -> Poses3D:
+def load_poses(path: str | Path, *, mapped: bool = False) -> Poses3D:
     """Read poses that `Poses3D.save` wrote.
 
     The file is a NumPy `.npz` with the arrays of `Poses3D` (covariance and reprojection error in
     float32) and `header`, a JSON text: format, version, joints, edges, flip_pairs, skeleton,
     cameras, fps, up_axis, reasons (the names of the codes, in order) and run.
+
+    Args:
+        path: the file.
+        mapped: leave the arrays in the file, read-only, so that memory holds what is looked at.
     """
-    arrays, header = read_npz(path, POSES_FORMAT, POSES_VERSION)
+    arrays, header = read_npz(path, POSES_FORMAT, POSES_VERSION, mapped=mapped)
     try:
         return Poses3D(
             arrays["positions_m"],

@@ -9,7 +9,7 @@ joint that the view saw, and that was not used because the other views contradic
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import cv2
@@ -25,10 +25,10 @@ from triangulate.drawing.canvas import (
     PANEL,
     TEXT,
     Canvas,
-    Colour,
     text_width,
 )
 from triangulate.drawing.faces import blur_faces as without_faces
+from triangulate.drawing.scales import ColourScale, reprojection_scale
 from triangulate.drawing.views import draw_label
 from triangulate.keypoints import Keypoints2D
 from triangulate.poses import Poses3D
@@ -37,42 +37,7 @@ from triangulate.rig import Rig, Size
 Colours = Literal["side", "error"]
 Images = Sequence[np.ndarray | None]
 
-_STEPS = 256
 _LEGEND_STEPS = 64
-_DARKEST = 85  # of the scale's steps: what comes before is lost on a dark ground
-
-
-@dataclass(frozen=True)
-class ErrorScale:
-    """Colours for reprojection errors, from 0 to `top_px` and above.
-
-    Attributes:
-        top_px: the error from which on the colour stays the same.
-    """
-
-    top_px: float
-
-    @classmethod
-    def of(cls, poses: Poses3D) -> ErrorScale:
-        """One scale for a whole recording: its top is a round figure that few errors exceed."""
-        known = poses.reprojection_px[np.isfinite(poses.reprojection_px)]
-        most = max(float(np.percentile(known, 95)), 1e-3) if known.size else 1.0
-        power = 10.0 ** np.floor(np.log10(most))
-        return cls(next(step * power for step in (1, 2, 5, 10) if step * power >= most))
-
-    def colour(self, error_px: float) -> Colour:
-        """Grey where the error is not known."""
-        if not np.isfinite(error_px):
-            return MISSING
-        step = round(min(error_px / self.top_px, 1.0) * (_STEPS - 1 - _DARKEST)) + _DARKEST
-        r, g, b = _PLASMA[step].tolist()
-        return r, g, b
-
-
-# Perceptually even, and ordered by brightness: readable without colour vision, too.
-_PLASMA = cv2.applyColorMap(np.arange(_STEPS, dtype=np.uint8)[:, None], cv2.COLORMAP_PLASMA)[
-    :, 0, ::-1
-]
 
 
 def draw_overlay(
@@ -103,7 +68,7 @@ def draw_overlay(
     """
     if blur_faces:
         images = hide_faces(images, poses, rig, frame, keypoints)
-    scale = ErrorScale.of(poses) if colours == "error" else None
+    scale = reprojection_scale(poses.reprojection_px) if colours == "error" else None
     pictures = []
     for canvas in draw_views_of(images, poses, rig, frame, scale):
         unit_px = _unit_px(canvas.width, canvas.height)
@@ -114,7 +79,7 @@ def draw_overlay(
 
 
 def draw_views_of(
-    images: Images, poses: Poses3D, rig: Rig, frame: int, scale: ErrorScale | None
+    images: Images, poses: Poses3D, rig: Rig, frame: int, scale: ColourScale | None
 ) -> Iterator[Canvas]:
     """Each image with the poses of one frame on it; arguments are those of `draw_overlay`."""
     projected = project(rig.cameras, poses.positions_m[frame])  # (V, P, J, 2)
@@ -190,7 +155,7 @@ def _draw_view(
     joints_px: np.ndarray,
     poses: Poses3D,
     frame: int,
-    scale: ErrorScale | None,
+    scale: ColourScale | None,
 ) -> None:
     """Everybody as a camera sees them, and the errors that its view has.
 
@@ -223,7 +188,7 @@ def _draw_person(
     joints_px: np.ndarray,
     poses: Poses3D,
     error_px: np.ndarray,
-    scale: ErrorScale | None,
+    scale: ColourScale | None,
     unit_px: float,
 ) -> None:
     """Bones and joints (J, 2), with a dark rim that any ground lets see."""
@@ -242,10 +207,10 @@ def _draw_person(
 # --- Legends --------------------------------------------------------------------------------------
 
 
-def draw_scale(canvas: Canvas, scale: ErrorScale, x: float, y: float, unit_px: float) -> float:
-    """The scale of errors with its figures, on the base line `y`; returns where it ends."""
+def draw_scale(canvas: Canvas, scale: ColourScale, x: float, y: float, unit_px: float) -> float:
+    """A scale with its figures, on the base line `y`; returns where it ends."""
     size_px, length_px = 13 * unit_px, 130 * unit_px
-    x = _write(canvas, "reprojection error  0", x, y, size_px) + 13 * unit_px
+    x = _write(canvas, f"{scale.title}  0", x, y, size_px) + 13 * unit_px
     parts = (np.arange(_LEGEND_STEPS) + 0.5) / _LEGEND_STEPS
     line_y = y - 4.5 * unit_px
     around_x = np.array([x - 2 * unit_px, x + length_px + 2 * unit_px])
@@ -253,9 +218,11 @@ def draw_scale(canvas: Canvas, scale: ErrorScale, x: float, y: float, unit_px: f
     half_px = 0.5 * length_px / _LEGEND_STEPS
     for part in parts.tolist():
         ends_x = x + length_px * part + np.array([-half_px, half_px])
-        colour = scale.colour(part * scale.top_px)
+        colour = scale.colour(part * scale.top)
         canvas.line(np.stack([ends_x, [line_y] * 2], -1), colour, 9 * unit_px)
-    x = _write(canvas, f"{scale.top_px:g} px or more", x + length_px + 11 * unit_px, y, size_px)
+    x = _write(
+        canvas, f"{scale.top:g} {scale.unit} or more", x + length_px + 11 * unit_px, y, size_px
+    )
     x += 18 * unit_px
     canvas.dot(np.array([[x, line_y]]), BACKGROUND, 5.5 * unit_px)
     canvas.dot(np.array([[x, line_y]]), MISSING, 4.5 * unit_px)

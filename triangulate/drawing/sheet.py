@@ -25,13 +25,13 @@ from triangulate.drawing.canvas import (
 )
 from triangulate.drawing.overlay import (
     Colours,
-    ErrorScale,
     Images,
     draw_scale,
     draw_views_of,
     hide_faces,
     resized_views,
 )
+from triangulate.drawing.scales import ColourScale, reprojection_scale
 from triangulate.drawing.views import GAP_PX, cells
 from triangulate.errors import InputError
 from triangulate.keypoints import Keypoints2D
@@ -173,7 +173,7 @@ def overlay_pictures(
     Yields:
         (H, W, 3) uint8 RGB.
     """
-    scale = ErrorScale.of(poses) if colours == "error" else None
+    scale = reprojection_scale(poses.reprojection_px) if colours == "error" else None
     known = None if keypoints is None else keypoints_at(keypoints, recording, poses)
     with closing(recording.frames()) as frame_sets:
         for moment, row in zip(frame_sets, rows.tolist(), strict=True):
@@ -205,7 +205,7 @@ def draw_sheet(
     rig: Rig,
     frame: int,
     sheet: Sheet,
-    scale: ErrorScale | None = None,
+    scale: ColourScale | None = None,
     time_s: float = np.nan,
 ) -> np.ndarray:
     """The poses of one frame on the images of all cameras, side by side.
@@ -241,7 +241,7 @@ def _paste(picture: np.ndarray, box: Box, canvas: Canvas) -> None:
     picture[box.y : box.y + box.height, box.x : box.x + box.width] = canvas.finished()
 
 
-def _draw_strip(strip: Canvas, moment: str, scale: ErrorScale | None, unit_px: float) -> None:
+def _draw_strip(strip: Canvas, moment: str, scale: ColourScale | None, unit_px: float) -> None:
     """The moment, and what colours and marks mean."""
     size_px, y = 14 * unit_px, 22 * unit_px
     line_y = y - 4.5 * unit_px

@@ -8,7 +8,8 @@ import pytest
 from triangulate.drawing import draw_overlay
 from triangulate.drawing.bones import joint_colours, project
 from triangulate.drawing.canvas import DROPPED, MISSING, PANEL, Colour
-from triangulate.drawing.overlay import ErrorScale, resized_views
+from triangulate.drawing.overlay import resized_views
+from triangulate.drawing.scales import reprojection_scale
 from triangulate.keypoints import Keypoints2D
 from triangulate.poses import Poses3D
 from triangulate.rig import Rig
@@ -81,8 +82,8 @@ def test_errors_have_the_colours_of_the_scale(
     errors = np.random.default_rng(0).uniform(0, 8, some_poses.reprojection_px.shape)
     errors[FRAME, 0, 0, 9] = np.nan
     poses = replace(some_poses, reprojection_px=errors, views_used=errors < 100)
-    scale = ErrorScale.of(poses)
-    assert scale.top_px == 10
+    scale = reprojection_scale(poses.reprojection_px)
+    assert scale.top == 10
     pictures = draw_overlay(images, poses, rig, FRAME, colours="error")
     joints_px = joints_of(rig, some_poses)
     checked = alone(joints_px, 20)
@@ -94,20 +95,6 @@ def test_errors_have_the_colours_of_the_scale(
     band = pictures[0][round(720 - 18.5 * unit_px)].astype(int)
     where = [np.abs(band - scale.colour(error)).sum(-1)[:500].argmin() for error in (1, 5, 9)]
     assert np.all(np.diff(where) > 30)
-
-
-def test_the_scale_grows_brighter_and_ends_at_a_round_figure(some_poses: Poses3D) -> None:
-    scale = ErrorScale(20.0)
-    luma = [np.dot(scale.colour(error), [0.3, 0.59, 0.11]) for error in np.linspace(0, 20, 12)]
-    assert (np.diff(luma) > 3).all()
-    assert scale.colour(20) == scale.colour(1e9)
-    for largest, top_px in ((0.03, 0.05), (1.4, 2), (2.0, 2), (31, 50), (0.0, 0.001)):
-        errors = np.full_like(some_poses.reprojection_px, largest)
-        assert ErrorScale.of(replace(some_poses, reprojection_px=errors)).top_px == (
-            pytest.approx(top_px)
-        )
-    unknown = np.full_like(some_poses.reprojection_px, np.nan)
-    assert ErrorScale.of(replace(some_poses, reprojection_px=unknown)).top_px == 1
 
 
 def test_a_cross_marks_what_was_seen_and_not_used(
