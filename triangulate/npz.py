@@ -82,7 +82,7 @@ def read_npz(
 
 def _mapped_arrays(path: Path, archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
     """The arrays of a `.npz` file that lie in it as they are (APPNOTE.TXT 4.3.7, NEP 1)."""
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     with path.open("rb") as stream:
         for member in archive.infolist():
             if member.compress_type != zipfile.ZIP_STORED or not member.filename.endswith(".npy"):

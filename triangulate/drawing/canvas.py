@@ -25,11 +25,13 @@ USED: Colour = (92, 219, 149)
 DROPPED: Colour = (255, 77, 100)
 MISSING: Colour = (168, 176, 192)
 
-_FINER = 2  # the canvas is drawn this much larger
+FINER = 2
+"""A canvas is drawn this much larger than the picture."""
+
 _SHIFT = 4  # OpenCV's fractional bits
-# Image edges map to image edges: x' + 0.5 = _FINER (x + 0.5), as in `Camera.resized`.
-_EDGE = 0.5 * _FINER - 0.5
-_FINE_FROM_HERE = np.array([[_FINER, 0, _EDGE], [0, _FINER, _EDGE], [0, 0, 1]])
+# Image edges map to image edges: x' + 0.5 = FINER (x + 0.5), as in `Camera.resized`.
+_EDGE = 0.5 * FINER - 0.5
+_FINE_FROM_HERE = np.array([[FINER, 0, _EDGE], [0, FINER, _EDGE], [0, 0, 1]])
 
 
 @dataclass(frozen=True)
@@ -55,28 +57,28 @@ class Canvas:
     @classmethod
     def blank(cls, width: int, height: int, colour: Colour) -> Canvas:
         """A canvas of one colour."""
-        return cls(np.full((_FINER * height, _FINER * width, 3), colour, dtype=np.uint8))
+        return cls(np.full((FINER * height, FINER * width, 3), colour, dtype=np.uint8))
 
     @classmethod
     def over(cls, image: np.ndarray) -> Canvas:
         """A canvas on an image (H, W, 3) uint8 RGB; where nothing is drawn, its pixels stay."""
-        size = (_FINER * image.shape[1], _FINER * image.shape[0])
+        size = (FINER * image.shape[1], FINER * image.shape[0])
         return cls(cv2.resize(image, size, interpolation=cv2.INTER_NEAREST))
 
     @property
     def width(self) -> int:
         """Of the finished picture."""
-        return self.fine.shape[1] // _FINER
+        return self.fine.shape[1] // FINER
 
     @property
     def height(self) -> int:
         """Of the finished picture."""
-        return self.fine.shape[0] // _FINER
+        return self.fine.shape[0] // FINER
 
     def part(self, box: Box) -> Canvas:
         """The canvas of a part: what is drawn on it shows here, and is cut off at its edges."""
-        y, x = _FINER * box.y, _FINER * box.x
-        return Canvas(self.fine[y : y + _FINER * box.height, x : x + _FINER * box.width])
+        y, x = FINER * box.y, FINER * box.x
+        return Canvas(self.fine[y : y + FINER * box.height, x : x + FINER * box.width])
 
     def finished(self) -> np.ndarray:
         """The picture, (H, W, 3) uint8 RGB."""
@@ -100,7 +102,7 @@ class Canvas:
 
     def segments(self, ends_px: np.ndarray, colour: Colour, width_px: float = 1.0) -> None:
         """Separate lines (N, 2 ends, 2); those with a NaN are left out."""
-        thickness = max(1, round(_FINER * width_px))
+        thickness = max(1, round(FINER * width_px))
         fixed = list(_fixed(ends_px[_drawable(ends_px).all(-1)]))
         if fixed:
             cv2.polylines(self.fine, fixed, False, colour, thickness, cv2.LINE_AA, _SHIFT)
@@ -109,8 +111,8 @@ class Canvas:
         self, points_px: np.ndarray, colour: Colour, radius_px: float, ring_px: float | None = None
     ) -> None:
         """Filled circles around (N, 2) points, or rings of width `ring_px`."""
-        thickness = cv2.FILLED if ring_px is None else max(1, round(_FINER * ring_px))
-        radius = round(_FINER * radius_px * 2**_SHIFT)
+        thickness = cv2.FILLED if ring_px is None else max(1, round(FINER * ring_px))
+        radius = round(FINER * radius_px * 2**_SHIFT)
         for centre in _fixed(points_px[_drawable(points_px)]).tolist():
             cv2.circle(self.fine, centre, radius, colour, thickness, cv2.LINE_AA, _SHIFT)
 
@@ -136,7 +138,7 @@ class Canvas:
         weight = round((3 if bold else 2) * max(1.0, size_px / 22))
 
         def put(shift_px: np.ndarray, of_colour: Colour) -> None:
-            corner = np.rint(_FINER * (np.asarray(corner_px) + shift_px)).astype(int).tolist()
+            corner = np.rint(FINER * (np.asarray(corner_px) + shift_px)).astype(int).tolist()
             cv2.putText(
                 self.fine, text, corner, _FONT, _scale(size_px), of_colour, weight, cv2.LINE_AA
             )
@@ -153,7 +155,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 def text_width(text: str, size_px: float) -> float:
     """How wide `Canvas.text` draws a text, in pixels."""
     (width, _), _ = cv2.getTextSize(text, _FONT, _scale(size_px), 2)
-    return width / _FINER
+    return width / FINER
 
 
 def faded(colour: Colour, ground: Colour, strength: float) -> Colour:
@@ -176,7 +178,7 @@ def save_picture(image: np.ndarray, path: str | Path) -> None:
 
 def _scale(size_px: float) -> float:
     """The font scale for capitals some 0.7 size_px tall."""
-    return _FINER * size_px / 31
+    return FINER * size_px / 31
 
 
 def _drawable(points_px: np.ndarray) -> np.ndarray:
@@ -187,4 +189,4 @@ def _drawable(points_px: np.ndarray) -> np.ndarray:
 
 def _fixed(points_px: np.ndarray) -> np.ndarray:
     """Points of the finished picture as fixed-point points of the fine one."""
-    return np.rint((_FINER * points_px + _EDGE) * 2**_SHIFT).astype(np.int32)
+    return np.rint((FINER * points_px + _EDGE) * 2**_SHIFT).astype(np.int32)

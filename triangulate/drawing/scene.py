@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 
 from triangulate.drawing.bones import draw_bones, joint_colours, project
 from triangulate.drawing.canvas import DIM, GRID, MIDDLE, PANEL, TEXT, Canvas, faded, text_width
+from triangulate.drawing.space import (
+    Ground,
+    find_ground,
+    floor_lines,
+    image_planes,
+    line_spacing,
+    up_of,
+    viewing_direction,
+    without_strays,
+)
 from triangulate.geometry.camera import Camera
 from triangulate.geometry.lens import Lens
 from triangulate.geometry.rigid import Rigid
@@ -20,26 +28,6 @@ _TRAIL = 0.12  # of the recording, before and after the frame
 _ELEVATION_RAD = 0.65
 
 
-@dataclass(frozen=True)
-class Ground:
-    """The floor: where it is, and which way is up.
-
-    Attributes:
-        origin: (3,) the point of the floor below the middle of the scene.
-        up: (3,) unit.
-        across: (2, 3) two unit vectors along the floor.
-    """
-
-    origin: np.ndarray
-    up: np.ndarray
-    across: np.ndarray
-
-    def shadow(self, points: np.ndarray) -> np.ndarray:
-        """The points of the floor (*B, 3) below points (*B, 3)."""
-        height = (points - self.origin) @ self.up
-        return points - height[..., None] * self.up
-
-
 def draw_scene(canvas: Canvas, poses: Poses3D, rig: Rig, frame: int) -> float:
     """Fill a canvas with the scene at a frame (an index into the poses).
 
@@ -48,8 +36,8 @@ def draw_scene(canvas: Canvas, poses: Poses3D, rig: Rig, frame: int) -> float:
     """
     canvas.fill(PANEL)
     centres = rig.cameras.centre_world.numpy()
-    seen = _without_strays(poses.positions_m[np.isfinite(poses.positions_m).all(-1)])
-    ground = find_ground(seen, centres, rig)
+    seen = without_strays(poses.positions_m[np.isfinite(poses.positions_m).all(-1)])
+    ground = find_ground(seen, centres, up_of(rig))
     everything = np.concatenate([seen, centres])
     reach = float(np.abs((everything - ground.origin) @ ground.across.T).max()) or 1.0
     frusta = _frusta(rig, 0.09 * reach)
@@ -58,36 +46,12 @@ def draw_scene(canvas: Canvas, poses: Poses3D, rig: Rig, frame: int) -> float:
     shown = np.concatenate([everything, frusta.reshape(-1, 3), ground.shadow(centres)])
     viewer = virtual_camera(width, height, ground, level, shown)
 
-    spacing_m = _draw_floor(canvas, viewer, ground, 1.6 * reach)
+    spacing_m = line_spacing(1.6 * reach)
+    floor = floor_lines(ground, 1.6 * reach, spacing_m)
+    canvas.segments(project(viewer, floor), GRID, 0.6)
     _draw_cameras(canvas, viewer, ground, rig.names, frusta)
     _draw_people(canvas, viewer, ground, poses, frame)
     return spacing_m
-
-
-def find_ground(seen: np.ndarray, centres: np.ndarray, rig: Rig) -> Ground:
-    """The floor of a scene.
-
-    Args:
-        seen: (N, 3) points of people, without NaN.
-        centres: (V, 3) of the cameras.
-        rig: says which way is up; else it is the mean of what the images show as up.
-    """
-    if rig.up_axis is None:
-        up = -rig.cameras.cam_from_world.rotation[:, 1].mean(0).numpy()
-    else:
-        up = np.eye(3)["xyz".index(rig.up_axis[-1])] * (-1 if rig.up_axis[0] == "-" else 1)
-    up = up / max(float(np.linalg.norm(up)), 1e-9)
-    side = np.eye(3)[int(np.abs(up).argmin())]
-    first = np.cross(up, side) / np.linalg.norm(np.cross(up, side))
-    across = np.stack([first, np.cross(up, first)])
-    around = seen if len(seen) else centres
-    heights = around @ up
-    lowest = float(np.percentile(heights, 1))
-    # A world whose floor was set has it at zero; the lowest joints (ankles) lie a little above it.
-    size = float(np.ptp(heights))
-    floor = 0.0 if 0 <= lowest < 0.15 * size else lowest
-    middle = np.median(np.concatenate([centres, around.mean(0, keepdims=True)]), axis=0)
-    return Ground(middle + (floor - middle @ up) * up, up, across)
 
 
 def virtual_camera(
@@ -117,55 +81,10 @@ def virtual_camera(
     return Camera(torch.from_numpy(K), Lens.of("radtan", torch.zeros(5, dtype=torch.float64)), pose)
 
 
-def viewing_direction(ground: Ground, centres: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """The direction (3,) along the floor to look from.
-
-    It lies in the middle of a wide gap between the cameras (V, 3), so that none is in the way; of
-    several such gaps, the one from which the points `seen` (N, 3) spread the furthest sideways.
-    """
-    x, y = ground.across @ (centres - ground.origin).T
-    angles = np.sort(np.arctan2(y, x))
-    gaps = np.diff(angles, append=angles[0] + 2 * np.pi)
-    middles = (angles + 0.5 * gaps)[gaps > 0.6 * gaps.max()]
-    directions = np.stack([np.cos(middles), np.sin(middles)], axis=-1) @ ground.across
-    sideways = np.cross(directions, ground.up) @ (seen - ground.origin).T  # (gaps, N)
-    spread = sideways.std(axis=1) if len(seen) else np.zeros(len(directions))
-    return directions[spread.argmax()]
-
-
-def _without_strays(points: np.ndarray) -> np.ndarray:
-    """The points (N, 3) but for the few far from all others, which would shrink the rest."""
-    if not len(points):
-        return points
-    low, high = np.percentile(points, [1, 99], axis=0)
-    margin = 0.5 * (high - low)
-    return points[((points >= low - margin) & (points <= high + margin)).all(-1)]
-
-
-def _frusta(rig: Rig, depth: float) -> np.ndarray:
+def _frusta(rig: Rig, depth_m: float) -> np.ndarray:
     """(V, 5, 3) the centre and the image's corners (clockwise) at a depth, for every camera."""
-    size_px = (2 * rig.cameras.K[:, :2, 2]).numpy()
-    for v, size in enumerate(rig.sizes):
-        if size is not None:
-            size_px[v] = size
-    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * size_px[:, None]
-    origins, directions, _ = rig.cameras.rays(torch.from_numpy(corners))
-    axis = rig.cameras.cam_from_world.rotation[:, 2]
-    ahead = (directions * axis[:, None]).sum(-1, keepdim=True).clamp_min(0.2)
-    ends = origins[:, None] + depth * directions / ahead
-    return torch.cat([origins[:, None], ends], dim=1).numpy()
-
-
-def _draw_floor(canvas: Canvas, viewer: Camera, ground: Ground, reach: float) -> float:
-    """A round grid whose lines lie a round distance apart, and that distance."""
-    spacing = float(10 ** np.floor(np.log10(reach / 2)))
-    spacing *= next(step for step in (5, 2, 1) if step * spacing <= reach / 5 or step == 1)
-    ticks = spacing * np.arange(-np.floor(reach / spacing), reach / spacing)
-    half = np.sqrt(np.maximum(reach**2 - ticks**2, 0))
-    along = np.stack([np.stack([ticks, sign * half], -1) for sign in (-1, 1)], 1)
-    lines = np.concatenate([along, along[..., ::-1]])  # (N, 2 ends, 2)
-    canvas.segments(project(viewer, ground.origin + lines @ ground.across), GRID, 0.6)
-    return spacing
+    corners = image_planes(rig, depth_m)[:, [0, 0, 1, 1], [0, 1, 1, 0]]
+    return np.concatenate([rig.cameras.centre_world.numpy()[:, None], corners], axis=1)
 
 
 def _draw_cameras(

@@ -1,0 +1,86 @@
+"""Pictures of the scene without a window.
+
+Open3D draws them with Vulkan, in software where there is no GPU, and aborts the whole process where
+that is missing: commands call this in a process of its own (`triangulate.viewer.apart`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from triangulate.drawing.bones import project
+from triangulate.drawing.canvas import BACKGROUND, FINER, TEXT, Canvas, text_width
+from triangulate.drawing.overlay import draw_scale
+from triangulate.drawing.scales import ColourScale
+from triangulate.geometry.camera import Camera
+from triangulate.rig import Size
+from triangulate.viewer.look import Layer, Look, colour_scale
+from triangulate.viewer.moments import cloud_at
+from triangulate.viewer.painting import Painter, aim
+from triangulate.viewer.scene import Images, Scene, moment_text
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A picture to be made.
+
+    Attributes:
+        index: of the frame, among those of the contents.
+        camera: from where it is seen.
+        images: V images of the cameras, None where there is none; or none at all.
+    """
+
+    index: int
+    camera: Camera
+    images: Images = ()
+
+
+def render_pictures(
+    scene: Scene, look: Look, shots: Iterable[Shot], size: Size
+) -> Iterator[np.ndarray]:
+    """One picture after the other.
+
+    Args:
+        scene: what is drawn.
+        look: what of it, and how.
+        shots: frames, and from where to look; the cameras are of images of `size`.
+        size: (width, height) of the pictures.
+
+    Yields:
+        (H, W, 3) uint8 RGB.
+    """
+    from open3d.visualization import rendering
+
+    fine_size = FINER * size[0], FINER * size[1]
+    renderer = rendering.OffscreenRenderer(*fine_size)
+    painter = Painter(renderer.scene, BACKGROUND, FINER)
+    motion = scene.contents.motion
+    scale = None if motion is None else colour_scale(motion, look.colour_by)
+    still = scene.still(look)
+    for shot in shots:
+        cloud = cloud_at(scene.contents, shot.index) if Layer.clouds in look.layers else None
+        painter.show({**still, **scene.moving(look, shot.index, shot.images, scale, cloud)})
+        aim(renderer.scene.camera, scene, shot.camera.resized(float(FINER)), fine_size)
+        canvas = Canvas(np.array(renderer.render_to_image())[..., :3])
+        _write(canvas, scene, look, shot, scale)
+        yield canvas.finished()
+
+
+def _write(canvas: Canvas, scene: Scene, look: Look, shot: Shot, scale: ColourScale | None) -> None:
+    """Names, the moment, and what colours mean."""
+    unit_px = float(np.clip(canvas.width / 1280, 0.5, 4.0))
+    labels = scene.labels(look)
+    places = project(shot.camera, np.array([label.place_m for label in labels]).reshape(-1, 3))
+    for label, (x, y) in zip(labels, places.tolist(), strict=True):
+        if 0 <= x < canvas.width and 0 <= y < canvas.height:
+            size_px = 13 * unit_px
+            corner = (x - text_width(label.text, size_px) / 2, y)
+            canvas.text(label.text, corner, label.colour, size_px, rim=BACKGROUND)
+    base = canvas.height - 14 * unit_px
+    corner = (14 * unit_px, base)
+    canvas.text(moment_text(scene.contents, shot.index), corner, TEXT, 14 * unit_px, rim=BACKGROUND)
+    if scale is not None:
+        draw_scale(canvas, scale, 240 * unit_px, base, unit_px)

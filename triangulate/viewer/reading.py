@@ -1,0 +1,55 @@
+"""Clouds and meshes of any program, read by Open3D."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from triangulate.errors import InputError
+from triangulate.viewer.shapes import Dots, Mesh, shaded
+
+CLOUD_SUFFIXES = (".ply", ".pcd", ".xyz", ".xyzn", ".xyzrgb", ".pts")
+MESH_SUFFIXES = (".obj", ".stl", ".off")
+
+_PLAIN = np.array([176, 190, 210], np.uint8)
+
+
+def read_cloud(path: Path) -> Dots | Mesh:
+    """Points or triangles of a file.
+
+    Raises:
+        InputError: it is missing, no such file, or empty.
+    """
+    import open3d as o3d
+
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file")
+    suffix = path.suffix.lower()
+    with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
+        if suffix in (".ply", *MESH_SUFFIXES):
+            mesh = o3d.io.read_triangle_mesh(str(path))
+            if len(mesh.triangles):
+                return _mesh(mesh, path)
+        cloud = o3d.io.read_point_cloud(str(path), remove_nan_points=True)
+    points = np.asarray(cloud.points)
+    if not len(points):
+        raise InputError(f"{path}: is no point cloud or mesh, or an empty or broken one")
+    return Dots(points, _colours(np.asarray(cloud.colors), len(points)))
+
+
+def _mesh(mesh: Any, path: Path) -> Mesh:
+    vertices = np.asarray(mesh.vertices)
+    if not np.isfinite(vertices).all():
+        raise InputError(f"{path}: some of its vertices are no numbers")
+    colours = _colours(np.asarray(mesh.vertex_colors), len(vertices))
+    mesh.compute_vertex_normals()
+    return shaded(vertices, np.asarray(mesh.triangles), np.asarray(mesh.vertex_normals), colours)
+
+
+def _colours(values: np.ndarray, count: int) -> np.ndarray:
+    """(N, 3) uint8; one colour where the file has none."""
+    if len(values) != count:
+        return np.tile(_PLAIN, (count, 1))
+    return np.rint(255 * np.clip(values, 0, 1)).astype(np.uint8)
