@@ -93,6 +93,7 @@ class Pictures:
     """
 
     def __init__(self, contents: Contents, faces: Faces | None = None) -> None:
+        """Begin to wait."""
         self._contents, self._faces = contents, faces
         self._condition = threading.Condition()
         self._wanted: int | None = None

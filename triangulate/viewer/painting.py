@@ -26,6 +26,7 @@ class Painter:
     """
 
     def __init__(self, scene: Any, background: Colour, finer: float = 1.0) -> None:
+        """Set the scene up for colours as they are."""
         self._scene, self._finer = scene, finer
         self._shown: dict[str, Shape] = {}
         # What the shapes' colours are is what the screen shall show: no lights, no tone mapping.
@@ -71,6 +72,23 @@ def aim(rendering_camera: Any, scene: Scene, camera: Camera, size: Size) -> None
     rotation = extrinsic[:3, :3]
     eye = camera.centre_world.numpy()
     rendering_camera.look_at(eye + rotation[2], eye, -rotation[1])
+
+
+def aim_widget(widget: Any, scene: Scene, camera: Camera, size: Size) -> None:
+    """Let an `open3d.visualization.gui.SceneWidget` begin with what a camera sees.
+
+    Args:
+        widget: of a size in pixels (width, height).
+        scene: what is in it; it is turned about the middle of what moves.
+        camera: of an image of that size.
+        size: of the widget.
+    """
+    import open3d as o3d
+
+    low, high = scene.shown_m.min(axis=0), scene.shown_m.max(axis=0)
+    intrinsic, extrinsic = open3d_camera(camera)
+    widget.setup_camera(intrinsic, extrinsic, *size, o3d.geometry.AxisAlignedBoundingBox(low, high))
+    widget.center_of_rotation = ((scene.people_m.min(0) + scene.people_m.max(0)) / 2).astype("f4")
 
 
 def _geometry(shape: Shape, finer: float) -> tuple[Any, Any]:

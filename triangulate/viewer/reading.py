@@ -29,10 +29,10 @@ def read_cloud(path: Path) -> Dots | Mesh:
     suffix = path.suffix.lower()
     with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
         if suffix in (".ply", *MESH_SUFFIXES):
-            mesh = o3d.io.read_triangle_mesh(str(path))
+            mesh = o3d.io.read_triangle_mesh(path)
             if len(mesh.triangles):
                 return _mesh(mesh, path)
-        cloud = o3d.io.read_point_cloud(str(path), remove_nan_points=True)
+        cloud = o3d.io.read_point_cloud(path, remove_nan_points=True)
     points = np.asarray(cloud.points)
     if not len(points):
         raise InputError(f"{path}: is no point cloud or mesh, or an empty or broken one")
