@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from triangulate.cloud.density import density_cloud
-from triangulate.cloud.hull import check_size, hull_cloud, visual_hull
+from triangulate.cloud.hull import check_size, hull_cloud, middle_of, visual_hull
 from triangulate.cloud.points import Cloud
 from triangulate.errors import InputError
 from triangulate.export.ply import write_ply
@@ -199,7 +199,7 @@ def _heatmaps(
     settings: CloudSettings,
     network: BlazePose,
 ) -> tuple[Cloud, dict[str, Any]] | None:
-    known = joints[np.isfinite(joints).all(-1)]
+    known = torch.from_numpy(joints[np.isfinite(joints).all(-1)])
     person_px = _person_px(recording, joints)
     regions = [region_of(points_px, poses.skeleton) for points_px in person_px]
     maps = moment_heatmaps(frame_set.images, regions, network)
@@ -212,7 +212,7 @@ def _heatmaps(
         torch.from_numpy(maps.mass),
         maps.cameras(recording.rig.cameras),
         torch.from_numpy(maps.views),
-        centre_world=torch.from_numpy(np.median(known, axis=0))[None],
+        centre_world=middle_of(known, settings.side_m)[None],
         keep_maps=True,
     )
     if prediction.volume is None or prediction.grid_world is None:
