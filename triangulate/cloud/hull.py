@@ -13,10 +13,10 @@ have them (`tools/bench/hull.py`):
     one view may be overruled where a bone goes      0.97     1.00   0.83     0.89
     and bare cells of the masks are covered          0.97     1.00   0.84     0.90
 
-Once the cameras are set right by the joints (`calib selfcal`), masks are overlapped by 0.87 at least
-and by 0.94 in the mean. The skeleton is found by all views, so that along it a single mask is
-outweighed; wider about the bones (2 cm, 4 cm) it adds what is beside the masks (0.80, 0.78 at
-least). All views but one, everywhere, leave 0.24 to 0.35 m3, twice as much as a person.
+Once the cameras are set right by the joints (`calib selfcal`), the overlap is 0.87 at least, and
+0.94 in the mean. The skeleton is found by all views, so that along it a single mask is outweighed;
+wider about the bones (2 cm, 4 cm) it adds what is beside the masks (0.80, 0.78 at least). All views
+but one, everywhere, leave 0.24 to 0.35 m3, twice as much as a person.
 
 A mask that fails as a whole does not take part (`pose2d.silhouettes`).
 """
