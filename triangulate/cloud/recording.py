@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from triangulate.cloud.density import density_cloud
-from triangulate.cloud.hull import check_size, hull_cloud, visual_hull
+from triangulate.cloud.hull import check_size, hull_cloud, middle_of, visual_hull
 from triangulate.cloud.points import Cloud
 from triangulate.errors import InputError
 from triangulate.export.ply import write_ply
@@ -158,7 +158,7 @@ def _held(poses: Poses3D) -> str:
     return f"the poses are of {len(frames)} frames from {frames.min()} to {frames.max()}"
 
 
-def _person_px(recording: Recording, joints: np.ndarray) -> np.ndarray:
+def joints_in_images(recording: Recording, joints: np.ndarray) -> np.ndarray:
     """(V, J, 2) the joints (J, 3) in the images, NaN where unknown or behind the camera."""
     known = np.isfinite(joints).all(-1)
     points = torch.from_numpy(np.where(known[:, None], joints, 0.0))
@@ -174,7 +174,7 @@ def _hull(
     settings: CloudSettings,
     network: BlazePose,
 ) -> tuple[Cloud, dict[str, Any]] | None:
-    cameras, person_px = recording.rig.cameras, _person_px(recording, joints)
+    cameras, person_px = recording.rig.cameras, joints_in_images(recording, joints)
     found = find_silhouettes(frame_set.images, person_px, poses.skeleton, cameras, network)
     hull = visual_hull(found, joints, poses.skeleton, size=settings.size, side_m=settings.side_m)
     if hull is None:
@@ -199,8 +199,8 @@ def _heatmaps(
     settings: CloudSettings,
     network: BlazePose,
 ) -> tuple[Cloud, dict[str, Any]] | None:
-    known = joints[np.isfinite(joints).all(-1)]
-    person_px = _person_px(recording, joints)
+    known = torch.from_numpy(joints[np.isfinite(joints).all(-1)])
+    person_px = joints_in_images(recording, joints)
     regions = [region_of(points_px, poses.skeleton) for points_px in person_px]
     maps = moment_heatmaps(frame_set.images, regions, network)
     if not len(known) or maps.views.sum() < 2:
@@ -212,7 +212,7 @@ def _heatmaps(
         torch.from_numpy(maps.mass),
         maps.cameras(recording.rig.cameras),
         torch.from_numpy(maps.views),
-        centre_world=torch.from_numpy(np.median(known, axis=0))[None],
+        centre_world=middle_of(known, settings.side_m)[None],
         keep_maps=True,
     )
     if prediction.volume is None or prediction.grid_world is None:

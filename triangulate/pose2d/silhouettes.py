@@ -49,6 +49,11 @@ class Silhouettes:
     views: Tensor
     on_mask: Tensor
 
+    @property
+    def masks(self) -> Tensor:
+        """(V, h, w) bool, which cells show the person; none of a missing view."""
+        return (self.probability > 0.5) & self.shown & self.views[:, None, None]
+
 
 def map_sizes(sizes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """The maps' sizes (width, height) for images of `sizes`."""

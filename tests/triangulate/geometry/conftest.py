@@ -68,3 +68,23 @@ def seen_from() -> Callable[[Camera, Rigid], Camera]:
         return Camera(camera.K, camera.lens, camera.cam_from_world @ back)
 
     return move
+
+
+@pytest.fixture
+def ball_masks() -> Callable[..., tuple[Tensor, Tensor]]:
+    """Which pixels' rays meet a ball: (V, h, w) probability, and where the maps are shown."""
+
+    def draw(
+        cameras: Camera, size: tuple[int, int], middle: Tensor, radius_m: float
+    ) -> tuple[Tensor, Tensor]:
+        width, height = size
+        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        pixels = torch.stack([columns, rows], -1).reshape(-1, 2).double()
+        origin, directions, valid = cameras.rays(pixels.expand(len(cameras.K), -1, -1))
+        towards = middle - origin[:, None]
+        along = (towards * directions).sum(-1, keepdim=True)
+        met = ((towards - along * directions).norm(dim=-1) < radius_m) & valid
+        masks = met.unflatten(1, (height, width)).float()
+        return masks, torch.ones_like(masks, dtype=torch.bool)
+
+    return draw

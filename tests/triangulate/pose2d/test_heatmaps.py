@@ -12,6 +12,7 @@ from triangulate.pose2d.heatmaps import (
     Heatmaps2D,
     map_from_image,
     mass_of_logits,
+    moment_heatmaps,
     recording_heatmaps,
 )
 from triangulate.pose2d.regions import Region
@@ -108,6 +109,23 @@ def test_maps_of_real_frames(person_and_recording, own_cache, monkeypatch) -> No
     kept[0].write_bytes(b"cut short")
     with pytest.raises(TypeError):  # done again
         recording_heatmaps(recording, person)
+
+
+def test_maps_of_a_moment(network, frames) -> None:
+    """Views without a picture or a person have no maps; the others' points are the network's."""
+    images = [*frames[0][:3], None]
+    found = [network.detect(image)[0].region for image in frames[0]]
+    empty = Region((-3000.0, -3000.0), 200.0)
+    maps = moment_heatmaps(images, [found[0], None, empty, found[3]], network)
+    assert maps.views.tolist() == [[True, False, False, False]]
+    assert maps.mass.shape == (1, 4, 33, 64, 64)
+    assert not maps.mass[0, 1:].any()
+    assert np.isnan(maps.points_px[0, 1:]).all()
+    assert not maps.confidence[0, 1:].any()
+    points_px, confidence = network.landmarks(frames[0][0], found[0]).keypoints()
+    np.testing.assert_array_equal(maps.points_px[0, 0], points_px[:33])
+    np.testing.assert_array_equal(maps.confidence[0, 0], confidence[:33])
+    np.testing.assert_allclose(maps.mass[0, 0].astype(float).sum((-2, -1)), 1, atol=5e-3)
 
 
 def test_some_frames() -> None:
