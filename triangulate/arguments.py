@@ -103,6 +103,13 @@ def default_out(recording: Sequence[Path], name: str) -> Path:
     return folders.pop() / name
 
 
+def poses_beside(recording: Sequence[Path]) -> Path | None:
+    """The poses that `reconstruct` wrote of a recording; None without any."""
+    folder = default_out(recording, ".")
+    paths = (folder / "out" / "poses.npz", folder / "poses.npz")
+    return next((path for path in paths if path.is_file()), None)
+
+
 def keypoints_beside(recording: Sequence[Path]) -> Path | None:
     """The 2D keypoints that lie beside the videos, in `pose2d`; None without any."""
     folder = default_out(recording, "pose2d")

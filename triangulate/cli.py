@@ -28,6 +28,7 @@ from triangulate.commands.render import render
 from triangulate.commands.report import report
 from triangulate.commands.sync import sync
 from triangulate.commands.train import train
+from triangulate.commands.view import view
 from triangulate.console import (
     SETTINGS,
     print_json,
@@ -368,9 +369,13 @@ app.command(
     epilog="Example: triangulate export recordings/walk/out/poses.npz --to trc --to bvh",
 )(export)
 app.command(
-    short_help="Draw the poses on the videos, as a video or as pictures.",
-    epilog="Example: triangulate render recordings/walk --overlay --colours error",
+    short_help="Draw the scene in space, or poses on the videos, into a video or pictures.",
+    epilog="Example: triangulate render recordings/walk --view orbit --out walk.mp4",
 )(render)
+app.command(
+    short_help="Look at poses, cameras, videos and clouds in a window.",
+    epilog="Example: triangulate view recordings/walk",
+)(view)
 app.command(
     short_help="Say how far a reconstruction can be trusted, on one HTML page.",
     epilog="Example: triangulate report recordings/walk --rig rig.yaml --blur-faces",

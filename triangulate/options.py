@@ -160,6 +160,91 @@ SyncOption = Annotated[
     ),
 ]
 
+# --- The scene in space ---------------------------------------------------------------------------
+
+
+class ColourBy(StrEnum):
+    """What the colours of skeletons say."""
+
+    side = "side"
+    person = "person"
+    error = "error"
+    deviation = "deviation"
+
+
+class UpAxis(StrEnum):
+    """The world's direction that points up."""
+
+    x = "x"
+    minus_x = "-x"
+    y = "y"
+    minus_y = "-y"
+    z = "z"
+    minus_z = "-z"
+
+
+class Layer(StrEnum):
+    """Parts of the scene in space that can be shown or left out."""
+
+    skeletons = "skeletons"
+    ellipsoids = "ellipsoids"
+    trails = "trails"
+    cameras = "cameras"
+    images = "images"
+    floor = "floor"
+    axes = "axes"
+    clouds = "clouds"
+
+
+SourcesArgument = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE|FOLDER",
+        help="A recording, poses.npz, a calibration, clouds (PLY, PCD, XYZ), meshes, TRC, C3D; "
+        "by default the folder one is in.",
+    ),
+]
+PosesOption = Annotated[
+    Path | None,
+    typer.Option("--poses", metavar="FILE", help="By default RECORDING/out/poses.npz."),
+]
+CloudsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--clouds",
+        metavar="FOLDER",
+        help="A cloud a frame, such as frame_000123.ply; by default RECORDING/out/clouds.",
+    ),
+]
+ColoursOption = Annotated[
+    ColourBy | None,
+    typer.Option(
+        "--colours",
+        help="Colour by left and right, by person, by reprojection error, or by the deviation in "
+        "millimetres.",
+    ),
+]
+ShowOption = Annotated[
+    str,
+    typer.Option(
+        "--show",
+        metavar="LAYERS",
+        help="Of skeletons, ellipsoids, trails, cameras, images, floor, axes, clouds, those to "
+        "show; or +ellipsoids,-images: with, and without.",
+    ),
+]
+OnePersonOption = Annotated[
+    int | None,
+    typer.Option("--person", metavar="N", min=1, help="Show one person only, counted from 1."),
+]
+ImagesOption = Annotated[
+    bool, typer.Option("--images/--no-images", help="Read the videos, for the cameras' images.")
+]
+UpOption = Annotated[
+    UpAxis | None,
+    typer.Option("--up", help="Which axis points up, where the files do not tell."),
+]
+
 # --- Clouds ---------------------------------------------------------------------------------------
 
 

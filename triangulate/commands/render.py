@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,26 +12,37 @@ from triangulate.arguments import (
     default_out,
     keypoints_beside,
     open_checked,
+    poses_beside,
     read_rig,
     read_settings,
     rig_path,
 )
+from triangulate.commands.viewing import Wanted, faces_of, look_of, open_contents
 from triangulate.console import print_notes, print_pairs, progress_bar, uninterrupted
 from triangulate.errors import InputError, UsageError
 from triangulate.options import (
     BindOption,
     CamerasOption,
+    CloudsOption,
+    ColourBy,
+    ColoursOption,
     EverybodyOption,
     EveryOption,
     FpsOption,
     FramesOption,
+    ImagesOption,
     MatchOption,
     MismatchOption,
-    RecordingArgument,
+    OnePersonOption,
+    PosesOption,
     RigOption,
+    ShowOption,
+    Size,
+    SourcesArgument,
     SubjectOption,
     SyncOption,
     UnitOption,
+    UpOption,
     parse_bindings,
     parse_names,
     parse_picture_size,
@@ -42,24 +52,22 @@ if TYPE_CHECKING:
     from triangulate.config import ReconstructConfig
     from triangulate.keypoints import Keypoints2D
     from triangulate.rig import Rig
+    from triangulate.viewer.film import Film
 
-
-class ColourName(StrEnum):
-    """What colours say."""
-
-    side = "side"
-    error = "error"
+_NO_VULKAN = (
+    "pictures without a display need Vulkan, in software where there is no GPU: on Debian and "
+    "Ubuntu, apt-get install mesa-vulkan-drivers libvulkan1. `--overlay` needs neither"
+)
+_SCENE_SIZE = (1280, 720)
 
 
 def render(
-    recording: RecordingArgument,
+    sources: SourcesArgument = [Path(".")],  # noqa: B006
     overlay: Annotated[
-        bool, typer.Option("--overlay", help="Draw the poses on the videos of all cameras.")
+        bool,
+        typer.Option("--overlay", help="Draw the poses on the videos of all cameras instead."),
     ] = False,
-    poses: Annotated[
-        Path | None,
-        typer.Option("--poses", metavar="FILE", help="By default RECORDING/out/poses.npz."),
-    ] = None,
+    poses: PosesOption = None,
     rig: RigOption = None,
     out: Annotated[
         Path | None,
@@ -67,13 +75,33 @@ def render(
             "--out",
             metavar="PATH",
             help="A video (.mp4), a picture of one frame (.png), or a folder of pictures; by "
-            "default RECORDING/out/overlay.mp4.",
+            "default RECORDING/out/scene.mp4, or overlay.mp4.",
         ),
     ] = None,
-    colours: Annotated[
-        ColourName,
-        typer.Option("--colours", help="Colour by left and right, or by reprojection error."),
-    ] = ColourName.side,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size",
+            metavar="WxH",
+            help="Size of the result; by default 1280x720, or what the overlay needs.",
+        ),
+    ] = None,
+    view: Annotated[
+        str,
+        typer.Option(
+            "--view",
+            metavar="orbit|still|CAMERA",
+            help="From where: around everything, from one place, or as a camera of the rig sees.",
+        ),
+    ] = "orbit",
+    turn: Annotated[
+        float, typer.Option("--turn", metavar="DEGREES", help="A second, for --view orbit.")
+    ] = 15.0,
+    clouds: CloudsOption = None,
+    colours: ColoursOption = None,
+    show: ShowOption = "",
+    person: OnePersonOption = None,
+    images: ImagesOption = True,
     blur_faces: Annotated[
         bool,
         typer.Option(
@@ -82,14 +110,7 @@ def render(
         ),
     ] = False,
     keypoints: EverybodyOption = None,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            "--size",
-            metavar="WxH",
-            help="Size of the result; by default at most 1920x1080.",
-        ),
-    ] = None,
+    up: UpOption = None,
     camera: BindOption = None,
     cameras: CamerasOption = None,
     frames: FramesOption = None,
@@ -101,47 +122,117 @@ def render(
     unit: UnitOption = None,
     subject: SubjectOption = None,
 ) -> None:
-    """Draw the poses on the videos of all cameras, side by side, as a video or as pictures.
+    """Draw poses, cameras and clouds in space into a video or pictures, without a display.
 
-    A cross marks a joint that a camera saw, and that was not used because the others contradict it.
+    With --overlay, draw the poses on the videos of all cameras, side by side: a cross marks a joint
+    that a camera saw, and that was not used because the others contradict it.
     """
-    if not overlay:
-        raise UsageError("say what to draw: --overlay, the poses on the videos of all cameras")
+    options = {
+        "cameras": parse_names(cameras),
+        "on_size_mismatch": on_size_mismatch,
+        "match": match,
+        "fps": fps,
+        "sync": sync,
+    }
+    wanted = Wanted(
+        tuple(sources),
+        poses,
+        rig,
+        clouds,
+        up,
+        images,
+        blur_faces,
+        keypoints,
+        colours,
+        show,
+        person,
+        parse_bindings(camera),
+        options,
+        unit,
+        subject,
+    )
+    if overlay:
+        _draw_overlay(wanted, out, parse_picture_size(size), frames, every or 1)
+        return
+    from triangulate.viewer.apart import run_apart
+    from triangulate.viewer.film import Film
+
+    film = Film(parse_picture_size(size) or _SCENE_SIZE, view, turn, frames, every or 1)
+    run_apart(draw_scene, wanted, film, out, remedy=_NO_VULKAN)
+
+
+# --- The scene in space ---------------------------------------------------------------------------
+
+
+def draw_scene(wanted: Wanted, film: Film, out: Path | None) -> None:
+    """Draw what was asked for into a file; in a process of its own."""
+    from triangulate.drawing.sinks import check_target, picture_sink
+    from triangulate.output import check_writable
+    from triangulate.viewer.film import shots_of
+    from triangulate.viewer.offscreen import render_pictures
+    from triangulate.viewer.scene import Scene
+
+    contents = open_contents(wanted)
+    look, faces = look_of(wanted, contents), faces_of(wanted, contents)
+    scene, is_video = Scene.of(contents), out is None or out.suffix.lower() == ".mp4"
+    shots = shots_of(scene, look, film, faces, turns_about=is_video)
+    target = out or _default_target(wanted.sources[0])
+    check_target(target, len(shots))
+    check_writable(target.parent if target.suffix else target)
+    with (
+        progress_bar("drawing", "frames") as report,
+        picture_sink(target, film.size, shots.rate, shots.numbers) as write,
+    ):
+        for done, picture in enumerate(render_pictures(scene, look, shots, film.size), start=1):
+            write(picture)
+            report(done, len(shots))
+    width, height = film.size
+    pairs = [("frames", f"{len(shots)}, {width} x {height}"), ("written to", str(target))]
+    print_pairs("Scene", pairs)
+
+
+def _default_target(source: Path) -> Path:
+    """In the recording's `out`, or beside a file."""
+    if source.is_dir():
+        return (source if source.name == "out" else source / "out") / "scene.mp4"
+    return source.with_name(f"{source.stem}_scene.mp4")
+
+
+# --- The poses on the videos ----------------------------------------------------------------------
+
+
+def _draw_overlay(
+    wanted: Wanted, out: Path | None, size: Size | None, frames: str | None, every: int
+) -> None:
     with uninterrupted():
         from triangulate.drawing.sheet import lay_out_sheet, overlay_pictures, rate_of, with_poses
         from triangulate.drawing.sinks import check_target, picture_sink
         from triangulate.output import check_writable
         from triangulate.poses import load_poses
 
-    settings = read_settings(
-        {
-            "cameras": parse_names(cameras),
-            "frames": frames,
-            "on_size_mismatch": on_size_mismatch,
-            "match": match,
-            "fps": fps,
-            "sync": sync,
-        }
-    )
-    of_result = parse_picture_size(size)
-    poses_path = poses or _own_poses(recording)
+    if wanted.colours in (ColourBy.person, ColourBy.deviation):
+        raise UsageError(f"--colours {wanted.colours}: an overlay's colours say side or error")
+    recording = wanted.sources
+    settings = read_settings({**wanted.options, "frames": frames})
+    poses_path = wanted.poses or _own_poses(recording)
     known = load_poses(poses_path)
-    loaded = read_rig(rig_path(recording, rig), settings, unit, None, subject)
-    bind = parse_bindings(camera)
-    opened = open_checked(recording, loaded, settings, bind)
-    chosen, rows = with_poses(opened, known, every or 1, str(poses_path))
+    loaded = read_rig(rig_path(recording, wanted.rig), settings, wanted.unit, None, wanted.subject)
+    opened = open_checked(recording, loaded, settings, wanted.bind)
+    chosen, rows = with_poses(opened, known, every, str(poses_path))
     target = out or default_out(recording, "out/overlay.mp4")
     check_target(target, len(chosen))
     check_writable(target.parent if target.suffix else target)
-    seen = _read_keypoints(recording, keypoints, loaded, settings, bind) if blur_faces else None
-    sheet = lay_out_sheet(chosen.sizes, of_result)
+    seen = None
+    if wanted.blur_faces:
+        seen = _read_keypoints(recording, wanted.keypoints, loaded, settings, wanted.bind)
+    sheet = lay_out_sheet(chosen.sizes, size)
     pictures = overlay_pictures(
         chosen,
         known,
         rows,
         sheet,
-        colours=colours.value,
-        blur_faces=blur_faces,
+        colours="error" if wanted.colours == ColourBy.error else "side",
+        blur_faces=wanted.blur_faces,
         keypoints=seen,
     )
     with (
@@ -150,8 +241,7 @@ def render(
     ):
         for done, picture in enumerate(pictures, start=1):
             write(picture)
-            if report is not None:
-                report(done, len(chosen))
+            report(done, len(chosen))
     width, height = sheet.size
     pairs = [("frames", f"{len(chosen)} of {len(chosen.names)} cameras, {width} x {height}")]
     print_pairs("Overlay", [*pairs, ("written to", str(target))])
@@ -159,11 +249,11 @@ def render(
 
 def _own_poses(recording: Sequence[Path]) -> Path:
     """The poses in the recording's folder."""
-    path = default_out(recording, "out/poses.npz")
-    if not path.is_file():
+    path = poses_beside(recording)
+    if path is None:
         raise InputError(
-            f"{path}: there are no poses of this recording: run `triangulate reconstruct` first, "
-            "or name them with --poses"
+            f"{default_out(recording, 'out/poses.npz')}: there are no poses of this recording: run "
+            "`triangulate reconstruct` first, or name them with --poses"
         )
     return path
 

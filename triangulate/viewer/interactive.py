@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from triangulate.drawing.canvas import BACKGROUND
+from triangulate.options import ColourBy, Layer
 from triangulate.viewer.contents import Contents
 from triangulate.viewer.keys import KEYS, Action
-from triangulate.viewer.look import ColourBy, Layer, Look, colour_scale, default_colours
+from triangulate.viewer.look import Look, colour_scale, default_colours
 from triangulate.viewer.moments import Faces, Pictures, cloud_at
-from triangulate.viewer.painting import Painter, aim_widget
+from triangulate.viewer.painting import Painter, aim_widget, errors_only
 from triangulate.viewer.panel import Asked, Panel
 from triangulate.viewer.picking import Picked, description, nearest, on_screen
 from triangulate.viewer.scene import Scene, moment_text
@@ -47,12 +48,13 @@ def show(contents: Contents, look: Look | None = None, faces: Faces | None = Non
     from open3d.visualization import gui
 
     application = gui.Application.instance
-    application.initialize()
-    viewer = Viewer(application, contents, look, faces)
-    try:
-        application.run()
-    finally:
-        viewer.close()
+    with errors_only():
+        application.initialize()
+        viewer = Viewer(application, contents, look, faces)
+        try:
+            application.run()
+        finally:
+            viewer.close()
 
 
 class Viewer:
@@ -232,7 +234,7 @@ class Viewer:
         self._painter.show({**self._still, **moving, **self._mark(index)})
         moment = moment_text(self._contents, index)
         self._panel.show(self.look, self.timeline, self.view, moment)
-        self._panel.told.text = self._telling(index)
+        self._panel.tell(self._telling(index))
         self._is_stale = False
 
     def _mark(self, index: int) -> dict[str, Shape]:
@@ -284,7 +286,7 @@ class Viewer:
     def _on_key(self, event: Any) -> bool:
         from open3d.visualization import gui
 
-        if event.type != gui.KeyEvent.DOWN:
+        if event.type != gui.KeyEvent.Type.DOWN:
             return False
         name = str(event.key).rpartition(".")[2]
         if name in _DIGITS:

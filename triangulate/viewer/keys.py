@@ -46,14 +46,19 @@ KEYS = {
 """By the names of Open3D's keys."""
 
 
-def key_list() -> str:
-    """A line an action."""
+def key_list() -> list[tuple[str, str]]:
+    """Keys, and what they do."""
     by_action: dict[Action, list[str]] = {}
     for name, action in KEYS.items():
         by_action.setdefault(action, []).append(name.capitalize())
-    lines = [f"{' '.join(names):<10} {action.value}" for action, names in by_action.items()]
-    return "\n".join([*lines, "1 ... 8    show or hide a layer"])
+    lines = [(", ".join(names), action.value) for action, names in by_action.items()]
+    return [*lines, ("1 ... 8", "show or hide a layer")]
 
 
-MOUSE = "drag: turn   Ctrl-drag: move\nwheel: nearer   click: a joint"
+MOUSE = (
+    ("drag", "turn"),
+    ("Ctrl-drag", "move"),
+    ("wheel", "nearer or farther"),
+    ("click", "what is known of a joint"),
+)
 """What the mouse does."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
 from triangulate.drawing.bones import joint_colours
 from triangulate.drawing.scales import ColourScale, reprojection_scale
 from triangulate.errors import InputError
+from triangulate.options import ColourBy, Layer
 from triangulate.poses import Poses3D
 from triangulate.viewer.contents import Motion
 
@@ -26,28 +26,6 @@ PEOPLE = np.array(
     ],
     np.uint8,
 )
-
-
-class ColourBy(StrEnum):
-    """What the colours of skeletons say."""
-
-    side = "side"
-    person = "person"
-    error = "error"
-    deviation = "deviation"
-
-
-class Layer(StrEnum):
-    """Parts of the scene that can be shown or left out."""
-
-    skeletons = "skeletons"
-    ellipsoids = "ellipsoids"
-    trails = "trails"
-    cameras = "cameras"
-    images = "images"
-    floor = "floor"
-    axes = "axes"
-    clouds = "clouds"
 
 
 SHOWN = frozenset(Layer) - {Layer.ellipsoids}

@@ -16,10 +16,11 @@ from triangulate.drawing.canvas import BACKGROUND, FINER, TEXT, Canvas, text_wid
 from triangulate.drawing.overlay import draw_scale
 from triangulate.drawing.scales import ColourScale
 from triangulate.geometry.camera import Camera
+from triangulate.options import Layer
 from triangulate.rig import Size
-from triangulate.viewer.look import Layer, Look, colour_scale
+from triangulate.viewer.look import Look, colour_scale
 from triangulate.viewer.moments import cloud_at
-from triangulate.viewer.painting import Painter, aim
+from triangulate.viewer.painting import Painter, aim, errors_only
 from triangulate.viewer.scene import Images, Scene, moment_text
 
 
@@ -55,7 +56,8 @@ def render_pictures(
     from open3d.visualization import rendering
 
     fine_size = FINER * size[0], FINER * size[1]
-    renderer = rendering.OffscreenRenderer(*fine_size)
+    with errors_only():
+        renderer = rendering.OffscreenRenderer(*fine_size)
     painter = Painter(renderer.scene, BACKGROUND, FINER)
     motion = scene.contents.motion
     scale = None if motion is None else colour_scale(motion, look.colour_by)

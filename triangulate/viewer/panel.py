@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from triangulate.options import ColourBy, Layer
 from triangulate.viewer.keys import MOUSE, Action, key_list
-from triangulate.viewer.look import ColourBy, Layer, Look
+from triangulate.viewer.look import Look
 from triangulate.viewer.timeline import Timeline
 
 WIDTH_EM, BAR_EM = 19.0, 3.2
@@ -58,12 +60,14 @@ class Panel:
         self.side = gui.Vert(round(0.35 * em), margins)
         self.bar = gui.Horiz(round(0.5 * em), margins)
 
-        self._colour = _choice(self.side, "colours", [c.value for c in colours])
+        choices = gui.VGrid(2, round(0.4 * em))
+        self.side.add_child(choices)
+        self._colour = _choice(choices, "colours", [c.value for c in colours])
         self._colour.set_on_selection_changed(lambda _, i: asked.colour_by(self._colours[i]))
         names = [EVERYBODY, *(f"person {p + 1}" for p in range(people))]
-        self._person = _choice(self.side, "who", names)
+        self._person = _choice(choices, "who", names)
         self._person.set_on_selection_changed(lambda _, i: asked.person(i - 1 if i else None))
-        self._view = _choice(self.side, "seen from", [FREE, *cameras])
+        self._view = _choice(choices, "seen from", [FREE, *cameras])
         self._view.set_on_selection_changed(lambda _, i: asked.view_from(i - 1 if i else None))
 
         self._layers = {}
@@ -71,18 +75,22 @@ class Panel:
         for number, layer in enumerate(Layer, start=1):
             if layer in layers:
                 box = gui.Checkbox(f"{number} {layer.value}")
-                box.set_on_checked(lambda on, which=layer: asked.layer(which, on))
+                box.set_on_checked(partial(asked.layer, layer))
                 grid.add_child(box)
                 self._layers[layer] = box
         self.side.add_child(grid)
-        self.told = _text(self.side, "")
-        self._keys = _text(self.side, f"{key_list()}\n\n{MOUSE}")
+        self._told = gui.Label("")
+        self.side.add_child(self._told)
+        self._keys = gui.Horiz(em)
+        for column in zip(*key_list(), *MOUSE, strict=True):
+            self._keys.add_child(gui.Label("\n".join(column)))
+        self.side.add_child(self._keys)
 
         self._play = gui.Button("play")
         self._play.set_on_clicked(lambda: asked.act(Action.play))
         self._slider = gui.Slider(gui.Slider.INT)
         self._slider.set_limits(0, max(frames - 1, 1))
-        self._slider.set_on_value_changed(lambda value: asked.go_to(int(value)))
+        self._slider.set_on_value_changed(lambda _: asked.go_to(self._slider.int_value))
         self._slider.enabled = self._play.enabled = frames > 1
         self._moment = gui.Label("frame 000000   0000.00 s")
         self._rate = gui.Label("0.25 x loop")
@@ -113,6 +121,12 @@ class Panel:
         self._moment.text = moment
         self._rate.text = f"{timeline.speed:g} x" + (" loop" if timeline.loops else "")
 
+    def tell(self, text: str) -> None:
+        """Write below the controls."""
+        if text.count("\n") != self._told.text.count("\n"):
+            self._window.set_needs_layout()
+        self._told.text = text
+
     def toggle_keys(self) -> None:
         """Show or hide the list of keys."""
         self._keys.visible = not self._keys.visible
@@ -122,19 +136,9 @@ class Panel:
 def _choice(parent: Any, title: str, options: Sequence[str]) -> Any:
     from open3d.visualization import gui
 
-    row = gui.Horiz(8)
     box = gui.Combobox()
     for option in options:
         box.add_item(option)
-    row.add_child(gui.Label(f"{title:<10}"))
-    row.add_child(box)
-    parent.add_child(row)
+    parent.add_child(gui.Label(title))
+    parent.add_child(box)
     return box
-
-
-def _text(parent: Any, text: str) -> Any:
-    from open3d.visualization import gui
-
-    label = gui.Label(text)
-    parent.add_child(label)
-    return label

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from triangulate.errors import InputError
+from triangulate.viewer.painting import errors_only
 from triangulate.viewer.shapes import Dots, Mesh, shaded
 
 CLOUD_SUFFIXES = (".ply", ".pcd", ".xyz", ".xyzn", ".xyzrgb", ".pts")
@@ -27,7 +28,7 @@ def read_cloud(path: Path) -> Dots | Mesh:
     if not path.is_file():
         raise InputError(f"{path}: there is no such file")
     suffix = path.suffix.lower()
-    with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
+    with errors_only():
         if suffix in (".ply", *MESH_SUFFIXES):
             mesh = o3d.io.read_triangle_mesh(path)
             if len(mesh.triangles):

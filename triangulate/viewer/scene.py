@@ -24,8 +24,9 @@ from triangulate.drawing.space import (
     viewing_direction,
     without_strays,
 )
+from triangulate.options import Layer
 from triangulate.viewer.contents import Contents, Motion
-from triangulate.viewer.look import Layer, Look, joint_colours_at
+from triangulate.viewer.look import Look, joint_colours_at
 from triangulate.viewer.shapes import (
     Dots,
     Lines,

@@ -14,6 +14,9 @@ from triangulate.rig import Rig, Size
 
 FOV_RAD = 0.75  # of the image's height
 ELEVATION_RAD = 0.32
+_FILLED = 0.92  # of the image, by what is framed
+_ANGLES = 48
+_NEAREST_M = 0.5
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,20 @@ class Viewpoint:
             aspect: width by height of the image.
         """
         target = (points_m.min(axis=0) + points_m.max(axis=0)) / 2
-        radius = max(float(np.linalg.norm(points_m - target, axis=-1).max()), 0.1)
-        half = np.arctan(np.tan(FOV_RAD / 2) * min(aspect, 1.0))
         away = np.cos(ELEVATION_RAD) * direction + np.sin(ELEVATION_RAD) * up
-        return cls(target + radius / np.sin(half) * away, target, up)
+        side = np.cross(up, direction)
+        above = np.cross(away, side)
+        # Turning the eye about the points shows what turning the points shows.
+        angles = np.linspace(0, 2 * np.pi, _ANGLES, endpoint=False)[:, None]
+        x, y, z = np.stack([direction, side, up]) @ (points_m - target).T
+        x, y = np.cos(angles) * x - np.sin(angles) * y, np.sin(angles) * x + np.cos(angles) * y
+        turned = x[..., None] * direction + y[..., None] * side + z[:, None] * up
+        half_height = np.tan(FOV_RAD / 2) * _FILLED
+        needed = np.maximum(
+            np.abs(turned @ side) / (half_height * aspect), np.abs(turned @ above) / half_height
+        )
+        distance = max(float((turned @ away + needed).max()), _NEAREST_M)
+        return cls(target + distance * away, target, up)
 
     def turned(self, angle_rad: float) -> Viewpoint:
         """Carried about the target, counter-clockwise from above."""
