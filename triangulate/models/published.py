@@ -21,6 +21,7 @@ from triangulate.config.models import (
     ResNetConfig,
     VolumetricConfig,
 )
+from triangulate.config.parsing import first_problem
 from triangulate.errors import InputError
 from triangulate.models.backbone import DEPTHS
 from triangulate.models.build import build_model
@@ -122,7 +123,7 @@ def take_published(
     try:
         settings = _settings(tensors, kind, volume_size, cuboid_side_m, volume_multiplier, centre)
     except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        raise ValueError(first_problem(error)) from None
     network = build_model(settings)
     cut = _fit_final_layer(tensors, network)
     wanted = network.state_dict().keys()
