@@ -36,7 +36,7 @@ def write_c3d(poses: Poses3D, path: str | Path, options: ExportOptions = USUAL) 
     try:
         import ezc3d
     except ImportError:
-        raise InputError('C3D files need ezc3d: pip install "triangulate[export]"') from None
+        raise InputError('c3d: needs ezc3d: pip install "triangulate[export]"') from None
 
     unit, up = options.unit or LengthUnit.mm, options.up or Up.z
     points_m, up_axis = in_axes(points_of(poses, options.person), poses.up_axis, up)

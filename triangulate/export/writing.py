@@ -11,7 +11,9 @@ import numpy as np
 from triangulate.errors import InputError
 from triangulate.export.gaps import listed
 from triangulate.export.options import USUAL, ExportOptions, Format
+from triangulate.export.panoptic import check_replaceable
 from triangulate.export.people import names_of_missing, points_of
+from triangulate.files import together
 from triangulate.poses import Poses3D
 
 _ENDINGS = {
@@ -78,7 +80,7 @@ def export_poses(
     out: str | Path | None = None,
     options: ExportOptions = USUAL,
 ) -> Exported:
-    """Write poses in other formats.
+    """Write poses in other formats: all files take their places together, or none is written.
 
     Args:
         poses: to write.
@@ -90,7 +92,8 @@ def export_poses(
         options: unit and axes; the person is chosen here.
 
     Raises:
-        InputError: nothing to write, or a format that cannot hold it.
+        InputError: nothing to write, or a format that cannot hold it; the message names the format
+            or the file.
     """
     source = Path(source)
     people, notes = _people(poses, source)
@@ -102,11 +105,15 @@ def export_poses(
         for form in formats
         for person, path in _places(form, formats, source, out, people)
     ]
-    for _, _, path in files:
+    for form, _, path in files:
         if path.exists() and source.exists() and path.samefile(source):
             raise InputError(f"{path}: would be written over itself; name another with --out")
-    for form, person, path in files:
-        notes += write(form, poses, path, replace(options, person=person))
+        if form == Format.panoptic:
+            check_replaceable(path)
+    folder = files[0][2].parent  # of all of them
+    with together(folder) as staging:
+        for form, person, path in files:
+            notes += write(form, poses, staging / path.name, replace(options, person=person))
     paths = [place for form, _, path in files for place in _written(form, path)]
     return Exported(tuple(paths), tuple(dict.fromkeys(notes)))
 

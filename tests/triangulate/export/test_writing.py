@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,51 @@ def test_what_a_format_leaves_no_choice_of_is_refused_before_anything_is_written
     with pytest.raises(InputError, match=said):
         export_poses(made_poses(), [Format.trc, form], tmp_path / "poses.npz", options=options)
     assert not names_in(tmp_path)
+
+
+def test_where_one_format_refuses_none_is_written(made_poses: Any, tmp_path: Path) -> None:
+    """And the files of before stay."""
+    poses = made_poses("h36m17", 6)
+    poses.positions_m[:, :, poses.skeleton.index("left_knee")] = np.nan
+    formats = [Format.csv, Format.panoptic, Format.trc]
+    export_poses(poses, formats, tmp_path / "poses.npz")
+
+    def state() -> dict[Path, tuple[bytes, int]]:
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        return {path: (path.read_bytes(), path.stat().st_ino) for path in files}
+
+    before = state()
+    for order in ([*formats, Format.bvh], [Format.bvh, *formats]):
+        with pytest.raises(InputError, match=r"^bvh: left_knee has no position in any frame"):
+            export_poses(poses, order, tmp_path / "poses.npz")
+    assert state() == before
+    export_poses(poses, formats, tmp_path / "poses.npz")
+    assert state().keys() == before.keys()
+    assert not {inode for _, inode in state().values()} & {inode for _, inode in before.values()}
+
+
+@pytest.mark.parametrize(("form", "package"), NEEDS.items())
+def test_a_package_that_is_missing_is_told_with_its_format(
+    form: Format, package: str, made_poses: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=f"^{form}: needs {package}: pip install"):
+        export_poses(made_poses(), [Format.csv, form], tmp_path / "new" / "poses.npz")
+    assert not names_in(tmp_path)
+
+
+def test_what_is_in_the_way_stays(made_poses: Any, tmp_path: Path) -> None:
+    (tmp_path / "p_panoptic").mkdir()
+    (tmp_path / "p_panoptic" / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"p_panoptic: holds mine\.txt, and is not replaced"):
+        export_poses(made_poses(), [Format.trc, Format.panoptic], tmp_path / "p.npz")
+    assert names_in(tmp_path) == ["p_panoptic"]
+    (tmp_path / "p.csv").mkdir()
+    with pytest.raises(InputError, match=r"p\.csv: cannot be written \(a folder is in its place\)"):
+        export_poses(made_poses(), [Format.trc, Format.csv], tmp_path / "p.npz")
+    assert names_in(tmp_path) == ["p.csv", "p_panoptic"]
+    with pytest.raises(InputError, match="is no folder's name"):
+        export_poses(made_poses(), [Format.panoptic], tmp_path / "p.npz", ".")
 
 
 def test_options_reach_the_writers(made_poses: Any, tmp_path: Path) -> None:
