@@ -12,6 +12,7 @@ from triangulate.errors import InputError
 from triangulate.export.options import ExportOptions, Format, LengthUnit, Up
 from triangulate.export.writing import export_poses, format_of
 from triangulate.poses import load_poses
+from triangulate.skeleton import Skeleton
 
 NEEDS = {Format.c3d: "ezc3d", Format.gltf: "pygltflib"}
 
@@ -68,6 +69,41 @@ def test_people_get_a_file_each_where_a_file_holds_one(made_poses: Any, tmp_path
     assert {"mine_1.trc", "mine_3.trc"} <= set(names_in(tmp_path))
     third = [line.split("\t")[2] for line in (out / "poses_3.trc").read_text().splitlines()[5:]]
     assert float(third[0]) == pytest.approx(poses.positions_m[0, 2, 0, 1], abs=1e-6)
+
+
+def test_an_hour_in_c3d_is_in_parts_that_ezc3d_reads_back(made_poses: Any, tmp_path: Path) -> None:
+    ezc3d = pytest.importorskip("ezc3d")
+    num_frames = 216_000  # an hour at 60 frames a second
+    x_m = np.arange(num_frames)[:, None, None] / 1000.0
+    positions_m = np.stack(np.broadcast_arrays(x_m, [[0.25, 0.5]], 1.5), axis=-1)  # (T, 1, 2, 3)
+    poses = made_poses(
+        Skeleton.anonymous(2), positions_m=positions_m, fps=60.0, step=1, with_gaps=False
+    )
+    exported = export_poses(poses, [Format.c3d], tmp_path / "hour.npz")
+    assert [path.name for path in exported.paths] == [f"hour_part{n}.c3d" for n in range(1, 5)]
+    assert exported.notes == (
+        "c3d: 216,000 frames are more than the 65,535 that a file holds: they are in 4 parts, "
+        "which begin with the frames 10, 65545, 131080, 196615",
+    )
+    read = [ezc3d.c3d(str(path))["data"]["points"][:3] for path in exported.paths]
+    assert [part.shape[-1] for part in read] == [65_535, 65_535, 65_535, 19_395]
+    together = np.concatenate(read, axis=-1).transpose(2, 1, 0) / 1000
+    np.testing.assert_allclose(together, positions_m[:, 0], rtol=1e-6)
+
+
+def test_one_frame_too_many_is_a_part(made_poses: Any, tmp_path: Path) -> None:
+    pytest.importorskip("ezc3d")
+    poses = made_poses(
+        Skeleton.anonymous(1), positions_m=np.ones((65_536, 2, 1, 3)), with_gaps=False
+    )
+    exported = export_poses(poses, [Format.c3d], "p.npz", tmp_path / "out.c3d")
+    assert [path.name for path in exported.paths] == [
+        "out_1_part1.c3d", "out_1_part2.c3d", "out_2_part1.c3d", "out_2_part2.c3d",
+    ]  # fmt: skip
+    exactly = export_poses(
+        poses.select_frames(slice(1, None)), [Format.c3d], "p.npz", tmp_path / "out.c3d"
+    )
+    assert [path.name for path in exactly.paths] == ["out_1.c3d", "out_2.c3d"]
 
 
 def test_the_place_is_a_file_or_a_folder(made_poses: Any, tmp_path: Path) -> None:
