@@ -42,7 +42,7 @@ from triangulate.geometry.carving import (
 )
 from triangulate.geometry.volume import cuboid_grid, look_up
 from triangulate.pose2d.silhouettes import Silhouettes
-from triangulate.skeleton import Skeleton
+from triangulate.skeleton import Skeleton, joint_places
 
 BONE_RADIUS_M = 0.02
 """So near a bone one view may be overruled."""
@@ -138,9 +138,9 @@ def visual_hull(
 
 def bones_of(joints_world: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """(N, 2, 3) the bones both of whose ends are known, and the trunk's diagonals."""
-    names = skeleton.joint_names
-    trunk = [(names.index(a), names.index(b)) for a, b in _TRUNK if {a, b} <= set(names)]
-    pairs = np.array([*skeleton.edges, *trunk], dtype=int).reshape(-1, 2)
+    trunk = [joint_places(diagonal, skeleton.joint_names) for diagonal in _TRUNK]
+    known = [ends for ends in trunk if min(ends) >= 0]
+    pairs = np.array([*skeleton.edges, *known], dtype=int).reshape(-1, 2)
     ends = joints_world[pairs]
     return ends[np.isfinite(ends).all((-2, -1))]
 
