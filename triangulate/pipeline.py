@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -39,15 +39,7 @@ from triangulate.rig import Rig
 from triangulate.rig_formats import load_rig
 from triangulate.skeleton import Skeleton
 from triangulate.sync.keypoints import at_frame_times, pair_keypoints
-from triangulate.triangulation import (
-    LEARNED,
-    Method,
-    load_view_weights,
-    triangulate_keypoints,
-)
-
-if TYPE_CHECKING:
-    from triangulate.models.view_weights import ViewWeights
+from triangulate.triangulation import Method, chosen_method, triangulate_keypoints
 
 
 def reconstruct_recording(
@@ -78,7 +70,7 @@ def reconstruct_recording(
         The poses, P = 1.
     """
     chosen = (settings or ReconstructConfig()).model_copy(update={"detector": str(detector)})
-    method, _ = _way_of(chosen.method, chosen.weights)
+    method, _ = chosen_method(chosen.method, chosen.weights)
     chosen = chosen.model_copy(update={"method": method})
     if out is not None:
         check_writable(out)
@@ -154,7 +146,7 @@ def reconstruct_files(
         The poses, P = 1.
     """
     chosen = settings or ReconstructConfig()
-    method, _ = _way_of(chosen.method, chosen.weights)
+    method, _ = chosen_method(chosen.method, chosen.weights)
     chosen = chosen.model_copy(update={"method": method})
     if out is not None:
         check_writable(out)
@@ -219,7 +211,7 @@ def reconstruct_keypoints(
             ones.
     """
     _check_rig(rig)
-    method, network = _way_of(method, weights)
+    method, network = chosen_method(method, weights)
     rig, _ = fit_rig_to_keypoints(rig, keypoints)
     seen = keypoints.select_cameras(rig.names)
     if not (seen.confidence > 0).any():
@@ -297,19 +289,6 @@ def reconstruct(
     known = np.nan_to_num(confidence)
     keypoints = Keypoints2D(points_px[:, :, None], known[:, :, None], rig.names, joints, fps)
     return reconstruct_keypoints(keypoints, rig, method)
-
-
-def _way_of(method: Method, weights: str | Path | None) -> tuple[Method, ViewWeights | None]:
-    """The method that the settings amount to, and its network.
-
-    Raises:
-        InputError: they contradict each other, or the weights cannot be used.
-    """
-    if weights is None and method != "learned":
-        return method, None
-    if method == "dlt":
-        raise InputError(f"weights {weights} are of the method learned: leave out the method dlt")
-    return "learned", load_view_weights(weights or LEARNED)
 
 
 def _as_text(path: str | Path | Mapping[str, str | Path]) -> str | dict[str, str]:
