@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -37,6 +41,43 @@ def check_writable(folder: str | Path) -> None:
         except InputError as error:
             raise InputError(str(error).replace(str(probe), str(folder))) from error
         probe.unlink()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run on its way: how long its steps take, and where its results go.
+
+    Attributes:
+        out: the folder, tried before the work is done; None: nothing is written.
+        timings_s: seconds by step.
+    """
+
+    out: str | Path | None
+    timings_s: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Fail before the work rather than after it."""
+        if self.out is not None:
+            check_writable(self.out)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Take the time of a step."""
+        start = time.perf_counter()
+        yield
+        self.timings_s[name] = time.perf_counter() - start
+
+    def write(self, poses: Poses3D, settings: Mapping[str, Any], notes: Sequence[str]) -> None:
+        """Write the results (see `write_results`) of the command that is running."""
+        if self.out is not None:
+            write_results(
+                poses,
+                self.out,
+                command=shlex.join(sys.argv),
+                settings=settings,
+                timings_s=self.timings_s,
+                notes=notes,
+            )
 
 
 def write_results(

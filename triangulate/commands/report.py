@@ -221,7 +221,7 @@ def _moments(
     """Pictures, or why there are none."""
     if place.recording is None:
         return [], "it is not known which videos the poses are of: name the recording, and --poses"
-    from triangulate.pipeline import open_recording, read_keypoints
+    from triangulate.inputs import open_recording, read_keypoints
     from triangulate.reporting.pictures import overlay_moments
 
     try:
