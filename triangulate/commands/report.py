@@ -108,7 +108,8 @@ def report(
         from triangulate.files import write_text
         from triangulate.pages.style import graph_objects
         from triangulate.poses import load_poses
-        from triangulate.reporting.page import Found, page
+        from triangulate.reporting.findings import Found
+        from triangulate.reporting.page import page
 
     target = (out or place.poses.parent / PAGE_FILE) if out or not as_json else None
     if target is not None:
