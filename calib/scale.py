@@ -13,6 +13,7 @@ from calib.joint_bundle import Fit
 from calib.joint_uncertainty import Known
 from triangulate.errors import InputError
 from triangulate.rig import Rig
+from triangulate.skeleton import joint_places
 
 _LEAST_FRAMES = 10
 
@@ -166,9 +167,10 @@ def _from_limb(fit: Fit, known: Known, scale: Limb, joint_names: Sequence[str]) 
 def _joint(joint: int | str, joint_names: Sequence[str]) -> int:
     names = list(joint_names)
     if isinstance(joint, str):
-        if joint not in names:
+        place = int(joint_places([joint], names)[0])
+        if place < 0:
             raise InputError(f"scale: no joint {joint!r}; there are {', '.join(names)}")
-        return names.index(joint)
+        return place
     if not 0 <= joint < len(names):
         raise InputError(f"scale: no joint {joint}; there are {len(names)}, counted from 0")
     return joint

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from calib.floor import LEAST_SPREAD, axes_on, plane_through, spread_of, toward_cameras
 from triangulate.errors import InputError
 from triangulate.geometry.rigid import Rigid
 from triangulate.geometry.similarity import align
@@ -21,14 +22,7 @@ from triangulate.rig import UP_AXES, Rig
 WORLD_NOTE, SCALE_NOTE = "world: ", "scale: "
 """How the notes begin that say where the world and its scale come from."""
 
-BESIDE_M = 0.1
-"""A camera nearer than this to a plane stands on neither side of it."""
-
-UNEVEN_M, UNEVEN_PART = 0.05, 0.02
-"""Points farther than this (or than this part of their extent) from a plane are on no one floor."""
-
 _UPRIGHT_RAD = np.deg2rad(30.0)  # an axis of a camera's frame that is nearer to up than this is up
-_LEAST_SPREAD = 1e-3  # thickness over length of a cloud of points below which it is a line
 
 
 def in_world(rig: Rig, world_from_old: Rigid, *, up_axis: str | None, note: str) -> Rig:
@@ -171,7 +165,7 @@ def from_known_points(
     old, new = (
         np.array([np.asarray(points[n]) for n in names]) for points in (points_old, points_world)
     )
-    if len(names) < 3 or min(_spread(old), _spread(new)) < _LEAST_SPREAD:
+    if len(names) < 3 or min(spread_of(old), spread_of(new)) < LEAST_SPREAD:
         raise InputError(
             f"known points {', '.join(names)}: three that do not lie in a line are needed"
         )
@@ -199,7 +193,7 @@ def from_up(rig: Rig, up_old: Sequence[float] | np.ndarray, what: str = "") -> R
     length = np.linalg.norm(up)
     if not (np.isfinite(length) and length > 1e-9):
         raise InputError("the direction that points up has no length")
-    rotation = _axes(up / length, None)
+    rotation = axes_on(up / length, None)
     note = f"z up along {what or ' '.join(f'{value:.4g}' for value in up)} of the world before"
     return in_world(
         rig, Rigid(*map(torch.from_numpy, (rotation, np.zeros(3)))), up_axis="z", note=note
@@ -243,66 +237,19 @@ def _on_floor(
     height_m: float = 0.0,
 ) -> Rig:
     """The plane through the points (N, 3) at z = height_m, with the cameras above it."""
-    middle, normal = _plane(points_old, what)
-    up = _toward_cameras(rig, middle, normal, what)
+    middle, normal = plane_through(points_old, what)
+    up = toward_cameras(rig, middle, normal, what)
     start = origin - ((origin - middle) @ up) * up
     if toward_x is not None:
         along = toward_x - start - ((toward_x - start) @ up) * up
         if np.linalg.norm(along) < 1e-6:
             raise InputError(f"{what}: the origin and the point along x are in the same place")
-        rotation = _axes(up, along)
+        rotation = axes_on(up, along)
     else:
-        rotation = _axes(up, None)
+        rotation = axes_on(up, None)
     translation = np.array([0.0, 0.0, height_m]) - rotation @ start
     world_from_old = Rigid(torch.from_numpy(rotation), torch.from_numpy(translation))
     return in_world(rig, world_from_old, up_axis="z", note=note)
-
-
-def _plane(points: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray]:
-    """The middle and the unit normal of points (N, 3)."""
-    if len(points) < 3 or not np.isfinite(points).all() or _spread(points) < _LEAST_SPREAD:
-        raise InputError(f"{what}: three points that do not lie in a line are needed")
-    middle = points.mean(0)
-    normal = np.linalg.svd(points - middle)[2][-1]
-    off_m = np.abs((points - middle) @ normal).max()
-    if off_m > max(UNEVEN_M, UNEVEN_PART * np.linalg.norm(points - middle, axis=-1).max()):
-        raise InputError(
-            f"{what}: its points do not lie in one plane (up to {off_m:.2f} m off): leave out what "
-            "is not on the floor"
-        )
-    return middle, normal
-
-
-def _toward_cameras(rig: Rig, middle: np.ndarray, normal: np.ndarray, what: str) -> np.ndarray:
-    """The normal's side on which the cameras are."""
-    height_m = (rig.cameras.centre_world.numpy() - middle) @ normal
-    above, below = height_m > BESIDE_M, height_m < -BESIDE_M
-    if above.any() and below.any():
-        fewer = above if above.sum() <= below.sum() else below
-        names = ", ".join(np.array(rig.names)[fewer])
-        raise InputError(
-            f"{what}: cameras stand on both sides of it ({names} beyond the others), so it is no "
-            "floor: take another"
-        )
-    return normal if height_m.sum() > 0 else -normal
-
-
-def _axes(up: np.ndarray, along: np.ndarray | None) -> np.ndarray:
-    """World-from-old rotation with z along `up` and x along `along`, or else as it was."""
-    if along is None:
-        # The old x, or the old y where that one points up or down.
-        x_old, y_old = np.eye(3)[:2]
-        steep = abs(up @ x_old) > 0.9
-        along = np.cross(y_old, up) if steep else x_old
-    x = along - (along @ up) * up
-    x = x / np.linalg.norm(x)
-    return np.stack([x, np.cross(up, x), up])
-
-
-def _spread(points: np.ndarray) -> float:
-    """How wide a cloud of points (N, 3) is across its longest direction, as a part of that."""
-    singular = np.linalg.svd(points - points.mean(0), compute_uv=False)
-    return float(singular[1] / max(singular[0], 1e-12)) if len(singular) > 1 else 0.0
 
 
 def _stretched(rig: Rig, scale: float, note: str) -> Rig:

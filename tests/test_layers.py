@@ -43,7 +43,7 @@ FLOORS: list[set[str]] = [
         "triangulation",
         "summary",
     },
-    {"detection", "export"},
+    {"detection", "export", "inputs"},
     {"output"},
     {"pipeline", "training", "adaptation", "evaluation", "viewer", "reporting", "cloud"},
     {"demo", "tables", "arguments"},

@@ -73,7 +73,7 @@ def open_checked(
 ) -> Recording:
     """The recording, checked against the rig; what had to be assumed goes to stderr."""
     with uninterrupted():
-        from triangulate.pipeline import open_recording
+        from triangulate.inputs import open_recording
 
     source = recording[0] if len(recording) == 1 else list(recording)
     opened = open_recording(source, rig, settings, bind)

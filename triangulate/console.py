@@ -71,6 +71,8 @@ def _run(app: typer.Typer) -> None:
 
 
 def _usage_error(error: Any) -> UsageError:
+    # Newer Typers check values by pydantic, which puts its own words before those of the check.
+    error.message = error.message.removeprefix("Value error, ")
     message, context = error.format_message(), getattr(error, "ctx", None)
     if context is None:
         return UsageError(message)

@@ -150,7 +150,9 @@ FpsOption = Annotated[
         "--fps", metavar="RATE", help="Frames a second, where images or keypoints do not tell."
     ),
 ]
-
+CacheOption = Annotated[
+    bool, typer.Option("--cache/--no-cache", help="Use and keep detections of the same videos.")
+]
 SyncOption = Annotated[
     str | None,
     typer.Option(

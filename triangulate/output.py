@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
+import shlex
+import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from triangulate.errors import InputError
 from triangulate.export.csv import write_csv
 from triangulate.export.options import ExportOptions
 from triangulate.export.trc import write_trc
-from triangulate.files import atomic_path, write_text
+from triangulate.files import together, without_empty_folders, write_text
 from triangulate.poses import Poses3D
 from triangulate.summary import summarise
 
@@ -33,12 +35,49 @@ def check_writable(folder: str | Path) -> None:
     """
     folder = Path(folder)
     probe = folder / f".{os.getpid()}.writable"
-    with _without_empty_folders(folder):
+    with without_empty_folders(folder):
         try:
             write_text(probe, "")
         except InputError as error:
             raise InputError(str(error).replace(str(probe), str(folder))) from error
         probe.unlink()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run on its way: how long its steps take, and where its results go.
+
+    Attributes:
+        out: the folder, tried before the work is done; None: nothing is written.
+        timings_s: seconds by step.
+    """
+
+    out: str | Path | None
+    timings_s: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Fail before the work rather than after it."""
+        if self.out is not None:
+            check_writable(self.out)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Take the time of a step."""
+        start = time.perf_counter()
+        yield
+        self.timings_s[name] = time.perf_counter() - start
+
+    def write(self, poses: Poses3D, settings: Mapping[str, Any], notes: Sequence[str]) -> None:
+        """Write the results (see `write_results`) of the command that is running."""
+        if self.out is not None:
+            write_results(
+                poses,
+                self.out,
+                command=shlex.join(sys.argv),
+                settings=settings,
+                timings_s=self.timings_s,
+                notes=notes,
+            )
 
 
 def write_results(
@@ -75,7 +114,7 @@ def write_results(
         for person in range(num_people)
     ]
     run = {"command": command, "versions": _versions(), "settings": _plain(settings or {})}
-    with _together(folder) as staging:
+    with together(folder) as staging:
         replace(poses, run=run).save(staging / "poses.npz")
         write_csv(poses, staging / "poses.csv")
         trc_notes = [
@@ -90,61 +129,6 @@ def write_results(
         text = yaml.safe_dump(_plain(document), sort_keys=False, width=100, allow_unicode=True)
         write_text(staging / "run.yaml", text)
     return [folder / name for name in ("poses.npz", "poses.csv", *trc_names, "run.yaml")]
-
-
-@contextmanager
-def _together(folder: Path) -> Iterator[Path]:
-    """A place inside `folder` whose files move up when the block ends without an error.
-
-    Where a move fails, or is interrupted, the files of before are put back.
-    """
-    staging = folder / f".{os.getpid()}.part"
-    with _without_empty_folders(folder):
-        try:
-            yield staging
-            _move_up(folder, staging)
-        except InputError as error:
-            raise InputError(str(error).replace(str(staging), str(folder))) from error
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-
-
-def _move_up(folder: Path, staging: Path) -> None:
-    names = sorted(part.name for part in staging.iterdir())
-    if blocked := [name for name in names if (folder / name).is_dir()]:
-        raise InputError(
-            f"{folder / blocked[0]}: cannot be written (a folder is in its place); move it "
-            "away, or choose another place with --out"
-        )
-    kept = staging / "kept"
-    kept.mkdir()
-    replaced: list[str] = []
-    try:
-        for name in names:
-            replaced.append(name)
-            with suppress(FileNotFoundError):
-                os.replace(folder / name, kept / name)
-            with atomic_path(folder / name) as temporary:
-                os.replace(staging / name, temporary)
-    except BaseException:  # Ctrl-C too
-        for name in replaced:
-            if (kept / name).exists():
-                os.replace(kept / name, folder / name)
-            else:
-                (folder / name).unlink(missing_ok=True)
-        raise
-
-
-@contextmanager
-def _without_empty_folders(folder: Path) -> Iterator[None]:
-    """Take the folders that come into being on the way to `folder` away again if nothing is in."""
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
-    try:
-        yield
-    finally:
-        for place in missing:
-            with suppress(OSError):  # never made, or in use
-                place.rmdir()
 
 
 def _plain(value: Any) -> Any:

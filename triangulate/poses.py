@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,6 +100,19 @@ class Poses3D:
     def time_s(self) -> np.ndarray | None:
         """(T,) seconds since frame 0 of the recording, None where `fps` is unknown."""
         return None if self.fps is None else np.asarray(self.frames) / self.fps
+
+    def select_frames(self, index: np.ndarray | slice) -> Poses3D:
+        """The poses of some frames, by their place in the arrays."""
+        return replace(
+            self,
+            positions_m=self.positions_m[index],
+            covariance_m2=self.covariance_m2[index],
+            reprojection_px=self.reprojection_px[index],
+            views_used=self.views_used[index],
+            reason=self.reason[index],
+            sides_swapped=self.sides_swapped[index],
+            frames=np.asarray(self.frames)[index],
+        )
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a frame, person and joint.

@@ -11,6 +11,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -123,10 +124,11 @@ class Skeleton:
         return cls(tuple(f"joint_{j}" for j in range(num_joints)))
 
     def index(self, joint_name: str) -> int:
-        """The index of a joint."""
-        if joint_name not in self.joint_names:
+        """The index of a joint, however it is spelt (see `joint_places`)."""
+        place = int(joint_places([joint_name], self.joint_names)[0])
+        if place < 0:
             raise InputError(f"no joint {joint_name!r}; there are {', '.join(self.joint_names)}")
-        return self.joint_names.index(joint_name)
+        return place
 
     def flip_permutation(self) -> np.ndarray:
         """(J,) indices that swap left and right."""
@@ -136,12 +138,17 @@ class Skeleton:
         return order
 
     def indices_in(self, other: Skeleton) -> np.ndarray:
-        """(J,) where each of this set's joints stands in `other`, by name; -1 where it is missing.
+        """(J,) where each of this set's joints stands in `other`; -1 where it is missing.
 
-        `positions[..., coco.indices_in(body25), :]` reorders BODY_25 into COCO.
+        `positions[..., coco.indices_in(body25), :]` reorders BODY_25 into COCO. Joints are the same
+        however they are spelt, see `joint_places`; `mapped` also makes up middles.
         """
-        places = {name: index for index, name in enumerate(other.joint_names)}
-        return np.array([places.get(name, -1) for name in self.joint_names])
+        return joint_places(self.joint_names, other.joint_names)
+
+    def has_joints_of(self, other: Skeleton) -> bool:
+        """Whether the joints are the same and in the same order, however they are spelt."""
+        order = np.arange(len(other.joint_names))
+        return np.array_equal(self.indices_in(other), order)
 
 
 def shipped_skeletons() -> list[str]:
@@ -157,13 +164,25 @@ def snake_case(name: str) -> str:
     return re.sub(r"[^0-9a-zA-Z]+", "_", words).strip("_").lower()
 
 
-def mapped(points: np.ndarray, source: Skeleton, target: Skeleton) -> tuple[np.ndarray, np.ndarray]:
-    """Points of one set of joints as those of another, by name.
+def joint_places(wanted: Sequence[str], names: Sequence[str]) -> np.ndarray:
+    """Where joints stand among others, by name; -1 for those that are not there.
 
     Equal joints have equal names, however they are spelt (`LAnkle`, `ankle_l`, `left_ankle`) and
     whichever name for the middle of the hips (`pelvis`, `mid_hip`, `hip`, `root`) or the top of the
-    head (`head`, `head_top`) a set uses. Where the source lacks the middle of the hips or the neck,
-    it is the mean of the two hips or shoulders; nothing else is made up.
+    head (`head`, `head_top`) a set uses. The very same name comes first.
+    """
+    exact = {name: place for place, name in enumerate(names)}
+    alike = {canonical_name(name): place for place, name in reversed(list(enumerate(names)))}
+    found = [exact.get(name, alike.get(canonical_name(name), -1)) for name in wanted]
+    return np.array(found, dtype=int)
+
+
+def mapped(points: np.ndarray, source: Skeleton, target: Skeleton) -> tuple[np.ndarray, np.ndarray]:
+    """Points of one set of joints as those of another, by name.
+
+    Joints are the same however they are spelt (see `joint_places`). Where the source lacks the
+    middle of the hips or the neck, it is the mean of the two hips or shoulders; nothing else is
+    made up.
 
     Args:
         points: (*B, J, D) of the source's joints, pixels or metres; NaN: missing.
@@ -186,19 +205,15 @@ def mapped(points: np.ndarray, source: Skeleton, target: Skeleton) -> tuple[np.n
 
 def _origins(source: Skeleton, target: Skeleton) -> np.ndarray:
     """(K, 2) the joints of the source whose mean each of the target's is; -1 where unknown."""
-    places = {canonical_name(name): j for j, name in reversed(list(enumerate(source.joint_names)))}
     origins = []
-    for name, exact in zip(target.joint_names, target.indices_in(source), strict=True):
-        joint = canonical_name(name)
-        place = int(exact) if exact >= 0 else places.get(joint, -1)
-        pair = [places.get(end, -1) for end in _MIDDLES.get(joint, ())]
-        if place < 0 and pair and min(pair) >= 0:
-            origins.append(pair)
-        else:
-            origins.append([place, place])
+    for name, place in zip(target.joint_names, target.indices_in(source), strict=True):
+        ends = joint_places(_MIDDLES.get(canonical_name(name), ()), source.joint_names)
+        is_middle = place < 0 and len(ends) and min(ends) >= 0
+        origins.append(ends if is_middle else [place, place])
     return np.array(origins).reshape(-1, 2)
 
 
+@cache
 def canonical_name(name: str) -> str:
     """One name for what sets call differently: `LAnkle` is left_ankle, `pelvis` is mid_hip."""
     words = snake_case(name).split("_")

@@ -48,7 +48,8 @@ def test_a_limb_goes_by_name_or_number(scene) -> None:
     length = float(np.median(np.linalg.norm(apart, axis=-1)))
     by_name = scaled(fit, known, Limb("left_hip", "left_knee", 3 * length), rig, names)
     by_number = scaled(fit, known, Limb(a, b, 3 * length), rig, names)
-    assert by_name.factor == by_number.factor == pytest.approx(3.0, rel=1e-3)
+    otherwise = scaled(fit, known, Limb("LHip", "knee_l", 3 * length), rig, names)
+    assert by_name.factor == by_number.factor == otherwise.factor == pytest.approx(3.0, rel=1e-3)
     growth = world_motions(fit.camera.cam_from_world)[:, 6]
     assert float(by_name.row @ growth) == pytest.approx(1.0, abs=1e-3)
 

@@ -1,4 +1,4 @@
-"""What the arguments stand for; that the commands use it is in test_cli.py."""
+"""What the arguments stand for; that the commands use it is in commands/."""
 
 from __future__ import annotations
 

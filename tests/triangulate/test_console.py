@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -194,8 +195,13 @@ def test_the_time_left_is_not_told_before_it_can_be(capsys: pytest.CaptureFixtur
 app = typer.Typer(**SETTINGS)  # type: ignore[arg-type]
 
 
+class Mood(StrEnum):
+    calm = "calm"
+    cross = "cross"
+
+
 @app.command()
-def wait(seconds: float, sure: bool = False) -> None:
+def wait(seconds: float, sure: bool = False, how: list[Mood] = [Mood.calm]) -> None:  # noqa: B006
     """Wait."""
     if seconds > 100:
         typer.confirm("So long?")
@@ -213,6 +219,7 @@ def other() -> None:
         (["wait"], 2, "error: Missing argument 'seconds' (see "),
         (["wait", "long"], 2, "wait --help)"),
         (["wait", "0", "--sur"], 2, "--sure"),
+        (["wait", "0", "--how", "bad"], 2, "'--how': 'bad' is not one of 'calm', 'cross' (see "),
         (["wiat"], 2, "'wait'"),
         (["wait", "200"], 130, "stopped"),  # no answer
     ],

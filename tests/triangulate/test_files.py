@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from triangulate.errors import InputError
-from triangulate.files import atomic_path, write_text, write_texts
+from triangulate.files import atomic_path, together, write_text, write_texts
 
 
 def test_a_file_is_there_when_it_is_whole(tmp_path: Path) -> None:
@@ -85,3 +86,64 @@ def test_several_texts_or_none_of_them(tmp_path: Path, blocked: str) -> None:
         write_texts({path: "new" for path in paths.values()}, "choose another")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([blocked, "c.txt"])
     assert paths["c.txt"].read_text() == "old"
+
+
+def test_files_and_folders_are_there_together(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "out"
+    for content in ("one", "two"):  # the second time in place of the first
+        with together(out) as staging:
+            write_text(staging / "a.txt", content)
+            write_text(staging / "frames" / f"{content}.txt", content)
+            assert (out / "a.txt").exists() == (content == "two")
+    assert (out / "a.txt").read_text() == "two"
+    assert sorted(path.name for path in out.iterdir()) == ["a.txt", "frames"]
+    assert [path.name for path in (out / "frames").iterdir()] == ["two.txt"]
+
+
+@pytest.mark.parametrize("error", [ValueError("wrong"), KeyboardInterrupt(), InputError("gone")])
+def test_where_one_fails_none_is_there(tmp_path: Path, error: BaseException) -> None:
+    out = tmp_path / "new" / "out"
+    with pytest.raises(type(error)), together(out) as staging:
+        write_text(staging / "a.txt", "half")
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("failing", range(1, 7))
+def test_those_of_before_stay_where_a_move_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    for name in ("a.txt", "frames/1.txt", "mine.txt"):
+        write_text(tmp_path / name, "old")
+    moves = 0
+    replace = os.replace
+
+    def fail(source: Path, target: Path) -> None:
+        nonlocal moves
+        moves += 1
+        if moves == failing:
+            raise OSError(errno.EACCES, "Permission denied", str(source))
+        replace(source, target)
+
+    with pytest.raises(InputError), together(tmp_path) as staging:
+        for name in ("a.txt", "b.txt", "frames/2.txt"):
+            write_text(staging / name, "new")
+        monkeypatch.setattr(os, "replace", fail)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.txt", "frames", "mine.txt"}
+    assert [path.name for path in (tmp_path / "frames").iterdir()] == ["1.txt"]
+    assert (tmp_path / "a.txt").read_text() == "old"
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.txt", "folder"), ("frames", "file")])
+def test_a_folder_does_not_take_the_place_of_a_file(tmp_path: Path, name: str, kind: str) -> None:
+    if kind == "folder":
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_text("mine")
+    with (
+        pytest.raises(InputError, match=rf"{name}: cannot be written \(a {kind} is in its place"),
+        together(tmp_path) as staging,
+    ):
+        write_text(staging / "a.txt", "new")
+        write_text(staging / "frames" / "1.txt", "new")
+    assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pytest
 import typer
 
-from triangulate.cli import MethodName
+from triangulate.commands.reconstruct import MethodName
 from triangulate.config import ReconstructConfig
 from triangulate.options import (
     Match,

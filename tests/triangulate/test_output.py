@@ -13,7 +13,7 @@ import yaml
 
 import triangulate
 from triangulate.errors import InputError
-from triangulate.output import check_writable, write_results
+from triangulate.output import Run, check_writable, write_results
 from triangulate.pipeline import reconstruct
 from triangulate.poses import Poses3D, load_poses
 from triangulate.synthetic import DetectorNoise, observe, ring_rig, walk
@@ -223,3 +223,30 @@ def test_being_stopped_leaves_the_earlier_results_whole(
     with pytest.raises(KeyboardInterrupt):
         write_results(poses, tmp_path, command="second")
     assert contents(tmp_path) == before
+
+
+# --- A run ----------------------------------------------------------------------------------------
+
+
+def test_a_run_tells_its_steps_and_its_command(
+    poses: Poses3D, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["triangulate", "reconstruct", "my walk"])
+    run = Run(tmp_path / "out")
+    with run.step("open"):
+        pass
+    with pytest.raises(ValueError, match="wrong"), run.step("detect"):
+        raise ValueError("wrong")
+    run.write(poses, {"every": 2}, ["a note"])
+    document = yaml.safe_load((tmp_path / "out" / "run.yaml").read_text())
+    assert document["command"] == "triangulate reconstruct 'my walk'"
+    assert document["settings"] == {"every": 2}
+    assert list(document["timings_s"]) == ["open"]
+    assert document["notes"][0] == "a note"
+
+
+def test_a_run_without_a_place_writes_nothing(poses: Poses3D, tmp_path: Path) -> None:
+    Run(None).write(poses, {}, [])
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        Run(tmp_path / "file" / "out")

@@ -13,10 +13,10 @@ from triangulate.config import ReconstructConfig
 from triangulate.demo import write_openpose
 from triangulate.detection import detect_recording
 from triangulate.errors import InputError
+from triangulate.inputs import open_recording
 from triangulate.keypoints import Keypoints2D
 from triangulate.models.weights import shipped_weights
 from triangulate.pipeline import (
-    open_recording,
     reconstruct,
     reconstruct_files,
     reconstruct_keypoints,

@@ -69,6 +69,18 @@ def test_frames_count_from_zero_by_default_and_time_goes_by_them() -> None:
     assert by_hand(fps=None).time_s is None
 
 
+def test_some_frames_keep_their_numbers_and_all_that_is_of_them() -> None:
+    poses = by_hand()
+    last, turned = poses.select_frames(slice(1, None)), poses.select_frames(np.array([1, 0]))
+    assert np.asarray(last.frames).tolist() == [12]
+    assert np.asarray(turned.frames).tolist() == [12, 10]
+    for name in ("positions_m", "covariance_m2", "reprojection_px", "views_used", "reason"):
+        np.testing.assert_array_equal(getattr(last, name), getattr(poses, name)[1:])
+        np.testing.assert_array_equal(getattr(turned, name), getattr(poses, name)[::-1])
+    assert last.sides_swapped.tolist() == [[[False, False]]]
+    assert (last.fps, last.names, last.skeleton) == (poses.fps, poses.names, poses.skeleton)
+
+
 def test_the_reasons_keep_their_codes() -> None:
     names = ["ok", "too_few_views", "low_confidence", "high_error", "narrow_rays", "behind_camera"]
     assert [(reason.name, int(reason)) for reason in Reason] == list(

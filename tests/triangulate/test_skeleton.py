@@ -9,6 +9,7 @@ from triangulate.errors import InputError
 from triangulate.skeleton import (
     Skeleton,
     canonical_name,
+    joint_places,
     mapped,
     shipped_skeletons,
     snake_case,
@@ -315,6 +316,34 @@ def test_mapping_by_name():
     assert mine.indices_in(Skeleton.named("coco17")).tolist() == [-1, 0, 3]
     coco = Skeleton.named("coco17")
     assert coco.indices_in(coco).tolist() == list(range(17))
+
+
+def test_joints_are_the_same_however_they_are_spelt():
+    theirs = Skeleton(("Nose", "LShoulder", "shoulder_r", "Pelvis", "l hip"))
+    ours = Skeleton(("left_hip", "right_shoulder", "mid_hip", "left_shoulder", "nose", "tail"))
+    assert ours.indices_in(theirs).tolist() == [4, 2, 3, 1, 0, -1]
+    assert theirs.indices_in(ours).tolist() == [4, 3, 1, 2, 0]
+    assert theirs.index("left_shoulder") == theirs.index("LShoulder") == 1
+    with pytest.raises(InputError, match="no joint 'neck'; there are Nose, LShoulder"):
+        theirs.index("neck")
+
+
+def test_the_very_same_name_comes_first():
+    both = Skeleton(("pelvis", "root", "LHip"))
+    assert both.indices_in(Skeleton(("root", "pelvis"))).tolist() == [1, 0, -1]
+    assert joint_places(["mid_hip", "hip", "root", "left_hip"], both.joint_names).tolist() == [
+        0, 0, 1, 2,
+    ]  # fmt: skip
+    assert joint_places([], ["nose"]).tolist() == joint_places([], []).tolist() == []
+
+
+def test_sets_with_the_same_joints_in_the_same_order():
+    coco = Skeleton.named("coco17")
+    spelt = Skeleton(tuple(name.title().replace("_", "") for name in coco.joint_names))
+    assert coco.has_joints_of(coco) and coco.has_joints_of(spelt) and spelt.has_joints_of(coco)
+    assert not coco.has_joints_of(Skeleton(coco.joint_names[::-1]))
+    assert not coco.has_joints_of(Skeleton(coco.joint_names[:-1]))
+    assert not coco.has_joints_of(Skeleton((*coco.joint_names, "tail")))
 
 
 def test_joints_without_names():

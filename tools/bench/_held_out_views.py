@@ -25,8 +25,8 @@ from triangulate.config import ReconstructConfig
 from triangulate.geometry.camera import Camera
 from triangulate.geometry.lens import Lens
 from triangulate.geometry.rigid import Rigid
+from triangulate.inputs import read_keypoints
 from triangulate.people.association import one_person
-from triangulate.pipeline import read_keypoints
 
 TELLING_SCORE = 0.5
 _NEAR = 0.25  # mean distance of a detection from its label, in label sizes

@@ -13,7 +13,8 @@ import numpy as np
 import triangulate
 from tools.bench._figures import Figure, elapsed, shared_folder
 from triangulate.config import ReconstructConfig
-from triangulate.pipeline import open_recording, reconstruct_recording
+from triangulate.inputs import open_recording
+from triangulate.pipeline import reconstruct_recording
 from triangulate.pose2d.model_files import blazepose_files
 from triangulate.recording import Recording
 

@@ -23,7 +23,7 @@ from triangulate.models.build import build_model
 from triangulate.models.heatmap_volume import HeatmapVolume
 from triangulate.models.volume_points import body_centre
 from triangulate.poses import Poses3D
-from triangulate.skeleton import Skeleton
+from triangulate.skeleton import Skeleton, joint_places
 
 _BLUR_RADIUS = 4  # cells
 
@@ -109,8 +109,8 @@ def moments_of(material: Material, labels: Poses3D) -> Moments:
 
 def middle_joints(skeleton: Skeleton) -> list[int] | None:
     """The joints around which a cube holds a whole body: the hips; None where it has none."""
-    hips = [joint for joint, name in enumerate(skeleton.joint_names) if name.endswith("hip")]
-    return hips or None
+    places = joint_places(("left_hip", "right_hip", "mid_hip"), skeleton.joint_names)
+    return places[places >= 0].tolist() or None
 
 
 def up_direction(up_axis: str | None) -> Tensor:

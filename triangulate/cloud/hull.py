@@ -40,7 +40,7 @@ from triangulate.geometry.occlusion import silhouettes_of, visible
 from triangulate.geometry.volume import look_up
 from triangulate.geometry.voxels import VoxelGrid, surface, voxels_along
 from triangulate.pose2d.silhouettes import Silhouettes
-from triangulate.skeleton import Skeleton
+from triangulate.skeleton import Skeleton, joint_places
 
 SURE = 0.9
 """Of the mask's probability, from which on a view colours: what lies about its edge is often the
@@ -150,9 +150,9 @@ def middle_of(joints_world: Tensor, side_m: float) -> Tensor:
 
 def bones_of(joints_world: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """(N, 2, 3) the bones both of whose ends are known, and the trunk's diagonals."""
-    names = skeleton.joint_names
-    trunk = [(names.index(a), names.index(b)) for a, b in _TRUNK if {a, b} <= set(names)]
-    pairs = np.array([*skeleton.edges, *trunk], dtype=int).reshape(-1, 2)
+    trunk = [joint_places(diagonal, skeleton.joint_names) for diagonal in _TRUNK]
+    known = [ends for ends in trunk if min(ends) >= 0]
+    pairs = np.array([*skeleton.edges, *known], dtype=int).reshape(-1, 2)
     ends = joints_world[pairs]
     return ends[np.isfinite(ends).all((-2, -1))]
 

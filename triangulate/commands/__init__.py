@@ -1,1 +1,1 @@
-"""Commands of `triangulate` with a module of their own; `triangulate.cli` registers them."""
+"""The commands of `triangulate`, a module each; `triangulate.cli` registers them."""

@@ -60,7 +60,8 @@ def export(
     json      CMU Panoptic's, in one file    panoptic  the same, a file a frame
     npz       the program's own
 
-    Several people get a file each where a file holds one: poses_1.trc, poses_2.trc.
+    Several people get a file each where a file holds one: poses_1.trc, poses_2.trc. Likewise the
+    parts of a recording that is too long for one file (c3d): poses_part1.c3d, poses_part2.c3d.
     """  # noqa: D301
     with uninterrupted():
         from triangulate.export.writing import export_poses, format_of

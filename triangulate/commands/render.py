@@ -275,7 +275,7 @@ def _read_keypoints(
             ]
         )
         return None
-    from triangulate.pipeline import read_keypoints
+    from triangulate.inputs import read_keypoints
 
     everything = settings.model_copy(update={"frames": None})
     seen, _, notes = read_keypoints(path, rig, everything, bind, fps=settings.fps)

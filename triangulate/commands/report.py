@@ -108,7 +108,8 @@ def report(
         from triangulate.files import write_text
         from triangulate.pages.style import graph_objects
         from triangulate.poses import load_poses
-        from triangulate.reporting.page import Found, page
+        from triangulate.reporting.findings import Found
+        from triangulate.reporting.page import page
 
     target = (out or place.poses.parent / PAGE_FILE) if out or not as_json else None
     if target is not None:
@@ -221,7 +222,7 @@ def _moments(
     """Pictures, or why there are none."""
     if place.recording is None:
         return [], "it is not known which videos the poses are of: name the recording, and --poses"
-    from triangulate.pipeline import open_recording, read_keypoints
+    from triangulate.inputs import open_recording, read_keypoints
     from triangulate.reporting.pictures import overlay_moments
 
     try:

@@ -99,7 +99,7 @@ def sync(
     told for sure, nothing is written.
     """
     with uninterrupted():
-        from triangulate.pipeline import read_keypoints
+        from triangulate.inputs import read_keypoints
         from triangulate.sync import MAX_OFFSET_S
         from triangulate.sync.keypoints import estimate_offsets
 

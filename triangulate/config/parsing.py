@@ -68,6 +68,13 @@ def with_options(config: AnyConfig, options: Mapping[str, Any]) -> AnyConfig:
         raise InputError("; ".join(problems)) from error
 
 
+def first_problem(error: ValidationError) -> str:
+    """The first of the problems that pydantic found in values which are of no settings file."""
+    detail = error.errors()[0]
+    path = _key_path(detail["loc"])
+    return f"{path}: {_expected(detail)}" if path else _expected(detail)
+
+
 def _read_mapping(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")

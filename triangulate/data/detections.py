@@ -92,7 +92,7 @@ def _poses(paths: Sequence[str | Path], skeleton: Skeleton) -> Tensor:
 
         for path in paths:
             motion = load_motion(path)
-            if motion.skeleton.joint_names != skeleton.joint_names:
+            if not motion.skeleton.has_joints_of(skeleton):
                 raise InputError(f"{path}: is not of the joint set {skeleton.name}")
             motions.append(torch.from_numpy(motion.positions_m))
     longest = max(len(motion) for motion in motions)

@@ -232,7 +232,7 @@ def _crops(
 
 def _check_same(folders: Sequence[Path], skeletons: Sequence[Skeleton]) -> None:
     for folder, skeleton in zip(folders, skeletons, strict=True):
-        if skeleton.joint_names != skeletons[0].joint_names:
+        if not skeleton.has_joints_of(skeletons[0]):
             raise InputError(
                 f"{folder}: its joints are others than those of {folders[0].name}: name a skeleton "
                 "for all, or reconstruct both with the same detector"

@@ -24,7 +24,7 @@ from triangulate.metrics import (
     paired_gain,
     relative_errors,
 )
-from triangulate.skeleton import Skeleton
+from triangulate.skeleton import Skeleton, joint_places
 
 if TYPE_CHECKING:
     from triangulate.config.evaluation import EvaluateConfig
@@ -150,10 +150,9 @@ def _share(values: Tensor, known: Tensor) -> float:
 def _pckh(
     judged: Tensor, measured: Measured, skeleton: Skeleton, config: EvaluateConfig
 ) -> float | None:
-    names = skeleton.joint_names
-    if not set(config.head) <= set(names):
+    head, neck = joint_places(config.head, skeleton.joint_names).tolist()
+    if min(head, neck) < 0:
         return None
-    head, neck = (names.index(name) for name in config.head)
     has_head = measured.known & measured.known[:, [head, neck]].all(-1, keepdim=True)
     threshold_m = PCKH_HEADS * head_sizes(measured.truth_world, head, neck)
     return _share(correct(judged, threshold_m), has_head)

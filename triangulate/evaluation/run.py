@@ -24,6 +24,7 @@ from triangulate.evaluation.measuring import Measured, batches, measure
 from triangulate.evaluation.passing import Passing, check_size, choose_device
 from triangulate.metrics import PCKH_HEADS, Interval
 from triangulate.models.weights import load, read_header
+from triangulate.skeleton import joint_places
 
 if TYPE_CHECKING:
     from triangulate.config.evaluation import EvaluateConfig
@@ -158,7 +159,7 @@ def _check_weights(weights: str | Path, dataset: PoseDataset) -> None:
             f"{weights}: finds {joints} joints, and the data set has "
             f"{len(dataset.skeleton.joint_names)} ({dataset.skeleton.name or 'of its own'})"
         )
-    if skeleton is not None and skeleton.joint_names != dataset.skeleton.joint_names:
+    if skeleton is not None and not skeleton.has_joints_of(dataset.skeleton):
         raise InputError(
             f"{weights}: finds the joints of {skeleton.name or 'a skeleton of its own'}, and the "
             f"data set has those of {dataset.skeleton.name or 'another'}"
@@ -168,7 +169,7 @@ def _check_weights(weights: str | Path, dataset: PoseDataset) -> None:
 def _check_root(config: EvaluateConfig, dataset: PoseDataset) -> None:
     """Refuse a root joint that the data set lacks, before the work rather than after it."""
     names = dataset.skeleton.joint_names
-    if config.root is not None and config.root not in names:
+    if config.root is not None and joint_places([config.root], names)[0] < 0:
         raise InputError(
             f"root: the data set has no joint {config.root!r}: set it to null, or to one of "
             f"{', '.join(names)}"

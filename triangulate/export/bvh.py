@@ -41,7 +41,10 @@ def write_bvh(poses: Poses3D, path: str | Path, options: ExportOptions = USUAL) 
     measured_m = points_of(poses, options.person)
     if not len(measured_m):
         raise InputError("bvh: the poses hold no frames")
-    tree = tree_of(poses.skeleton, np.isfinite(measured_m).all(axis=-1).any(axis=0))
+    try:
+        tree = tree_of(poses.skeleton, np.isfinite(measured_m).all(axis=-1).any(axis=0))
+    except InputError as error:
+        raise InputError(f"bvh: {error}") from None
     points_m, up_axis = in_axes(measured_m, poses.up_axis, up)
     filled_m = tree.points(interpolated(points_m, np.asarray(poses.frames)))
     standing = y_up_from_world(up_axis)

@@ -16,7 +16,12 @@ from triangulate.files import atomic_path
 from triangulate.poses import Poses3D
 
 MAX_FRAMES = 65_535
-"""Frames are counted in 16 bits; not every reader knows the parameters for more."""
+"""Frames are counted in 16 bits.
+
+There are three ways to tell more (TRIAL:ACTUAL_END_FIELD, POINT:LONG_FRAMES, POINT:FRAMES as a
+float), but with the first two ezc3d (1.7), and what is built on it, reads no more than 65,535
+frames, without a word, and a file with the third it refuses. `export_poses` writes several files.
+"""
 
 _SCREEN_RIGHT = {"y": "+Z", "-y": "-Z", "z": "+X", "-z": "-X", "x": "+Y", "-x": "-Y"}
 """For every up axis one that is level, for the parameter X_SCREEN."""
@@ -36,14 +41,14 @@ def write_c3d(poses: Poses3D, path: str | Path, options: ExportOptions = USUAL) 
     try:
         import ezc3d
     except ImportError:
-        raise InputError('C3D files need ezc3d: pip install "triangulate[export]"') from None
+        raise InputError('c3d: needs ezc3d: pip install "triangulate[export]"') from None
 
     unit, up = options.unit or LengthUnit.mm, options.up or Up.z
     points_m, up_axis = in_axes(points_of(poses, options.person), poses.up_axis, up)
     if not 0 < len(points_m) <= MAX_FRAMES:
         raise InputError(
-            f"c3d: a file holds 1 to {MAX_FRAMES:,} frames, not {len(points_m):,}; reconstruct a "
-            "part of the recording (--frames), or choose another format"
+            f"c3d: a file holds 1 to {MAX_FRAMES:,} frames, not {len(points_m):,}; write it in "
+            "parts (Poses3D.select_frames), as export_poses does"
         )
     when = timing(poses)
     file = ezc3d.c3d()

@@ -40,7 +40,7 @@ def write_gltf(poses: Poses3D, path: str | Path, options: ExportOptions = USUAL)
     try:
         import pygltflib
     except ImportError:
-        raise InputError('glTF files need pygltflib: pip install "triangulate[export]"') from None
+        raise InputError('gltf: needs pygltflib: pip install "triangulate[export]"') from None
 
     if not len(poses.positions_m):
         raise InputError("gltf: the poses hold no frames")

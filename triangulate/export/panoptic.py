@@ -10,9 +10,7 @@ no middle of the hips, they are the middles of shoulders and hips, as OpenPose d
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,7 @@ from triangulate.export.axes import in_axes, up_notes, up_text
 from triangulate.export.gaps import listed
 from triangulate.export.options import USUAL, ExportOptions, LengthUnit, Up
 from triangulate.export.timing import timing
-from triangulate.files import atomic_path, write_text
+from triangulate.files import atomic_path, together, write_text
 from triangulate.poses import Poses3D
 from triangulate.skeleton import Skeleton, canonical_name, mapped
 
@@ -73,25 +71,22 @@ def write_panoptic(
     points_cm, up_axis, notes = _joints19("panoptic", poses, options)
     head = {"unit": "cm", "up_axis": None if up_axis is None else up_text(up_axis)}
     folder = Path(path)
-    _check_replaceable(folder)
-    staging = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
+    check_replaceable(folder)
+    with together(folder.parent) as staging:
         for frame, content in _frames(poses, points_cm):
             text = json.dumps({**content, **head}, allow_nan=False)
-            write_text(staging / "new" / f"body3DScene_{frame:08d}.json", text + "\n")
-        if folder.exists():
-            os.replace(folder, staging / "old")
-        os.replace(staging / "new", folder)
-    except InputError as error:
-        raise InputError(str(error).replace(str(staging / "new"), str(folder))) from error
-    finally:
-        if (staging / "old").exists() and not folder.exists():
-            os.replace(staging / "old", folder)
-        shutil.rmtree(staging, ignore_errors=True)
+            write_text(staging / folder.name / f"body3DScene_{frame:08d}.json", text + "\n")
     return notes
 
 
-def _check_replaceable(folder: Path) -> None:
+def check_replaceable(folder: Path) -> None:
+    """Refuse to put a folder of frames where anything but an earlier export is.
+
+    Raises:
+        InputError: naming what is there.
+    """
+    if not folder.name or folder.name == "..":
+        raise InputError(f"{folder}: is no folder's name; name a folder of its own with --out")
     if folder.is_file():
         raise InputError(f"{folder}: is a file, not a folder; choose another place with --out")
     if folder.is_dir():

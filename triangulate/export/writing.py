@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from triangulate.errors import InputError
+from triangulate.export.c3d import MAX_FRAMES
 from triangulate.export.gaps import listed
 from triangulate.export.options import USUAL, ExportOptions, Format
+from triangulate.export.panoptic import check_replaceable
 from triangulate.export.people import names_of_missing, points_of
+from triangulate.files import together
 from triangulate.poses import Poses3D
 
 _ENDINGS = {
@@ -30,6 +33,9 @@ _ENDINGS = {
 """What stands behind the name of the poses."""
 
 _ONE_PERSON = {Format.trc, Format.c3d, Format.bvh, Format.opensim}
+
+_MOST_FRAMES = {Format.c3d: MAX_FRAMES}
+"""How many frames a file holds, where that is limited."""
 
 _SETTLED = {
     Format.json: "is in cm: leave --unit out",
@@ -78,7 +84,7 @@ def export_poses(
     out: str | Path | None = None,
     options: ExportOptions = USUAL,
 ) -> Exported:
-    """Write poses in other formats.
+    """Write poses in other formats: all files take their places together, or none is written.
 
     Args:
         poses: to write.
@@ -86,11 +92,13 @@ def export_poses(
         source: the file that the poses are from: others are called after it, and it is not
             written over.
         out: the file, for one format; or the folder to write `SOURCE.trc`, ... into, by default
-            that of `source`. Formats that hold one person get a file each, as `poses_1.trc`.
+            that of `source`. Formats that hold one person get a file each, as `poses_1.trc`;
+            where a file cannot hold all frames, there are several, as `poses_part1.c3d`.
         options: unit and axes; the person is chosen here.
 
     Raises:
-        InputError: nothing to write, or a format that cannot hold it.
+        InputError: nothing to write, or a format that cannot hold it; the message names the format
+            or the file.
     """
     source = Path(source)
     people, notes = _people(poses, source)
@@ -98,16 +106,23 @@ def export_poses(
     for form in formats:
         _check_open(form, options)
     files = [
-        (form, person, path)
+        (form, person, rows, path)
         for form in formats
-        for person, path in _places(form, formats, source, out, people)
+        for person, whole in _places(form, formats, source, out, people)
+        for rows, path in _parts(form, whole, len(poses.positions_m))
     ]
-    for _, _, path in files:
+    for form, _, _, path in files:
         if path.exists() and source.exists() and path.samefile(source):
             raise InputError(f"{path}: would be written over itself; name another with --out")
-    for form, person, path in files:
-        notes += write(form, poses, path, replace(options, person=person))
-    paths = [place for form, _, path in files for place in _written(form, path)]
+        if form == Format.panoptic:
+            check_replaceable(path)
+    folder = files[0][-1].parent  # of all of them
+    with together(folder) as staging:
+        for form, person, rows, path in files:
+            part = poses.select_frames(rows)
+            notes += write(form, part, staging / path.name, replace(options, person=person))
+    notes += [note for form in formats for note in _part_notes(form, poses)]
+    paths = [place for form, _, _, path in files for place in _written(form, path)]
     return Exported(tuple(paths), tuple(dict.fromkeys(notes)))
 
 
@@ -199,6 +214,33 @@ def _places(
         return [(people[0], path)]
     stem = path.name.removesuffix(ending)
     return [(person, path.with_name(f"{stem}_{person + 1}{ending}")) for person in people]
+
+
+def _parts(form: Format, path: Path, num_frames: int) -> list[tuple[slice, Path]]:
+    """(frames, file) of a file's parts: one, unless it cannot hold all frames."""
+    starts = _starts(form, num_frames)
+    if len(starts) == 1:
+        return [(slice(None), path)]
+    return [
+        (slice(start, start + starts.step), path.with_stem(f"{path.stem}_part{number}"))
+        for number, start in enumerate(starts, start=1)
+    ]
+
+
+def _part_notes(form: Format, poses: Poses3D) -> list[str]:
+    starts = _starts(form, len(poses.positions_m))
+    if len(starts) == 1:
+        return []
+    frames = ", ".join(str(np.asarray(poses.frames)[start]) for start in starts)
+    return [
+        f"{form}: {len(poses.positions_m):,} frames are more than the {starts.step:,} that a file "
+        f"holds: they are in {len(starts)} parts, which begin with the frames {frames}"
+    ]
+
+
+def _starts(form: Format, num_frames: int) -> range:
+    """Where the parts of a file begin."""
+    return range(0, num_frames, _MOST_FRAMES.get(form, num_frames))
 
 
 def _written(form: Format, path: Path) -> list[Path]:

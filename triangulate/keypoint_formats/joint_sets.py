@@ -10,7 +10,7 @@ import numpy as np
 
 from triangulate.errors import InputError
 from triangulate.keypoint_formats.view import View
-from triangulate.skeleton import Skeleton, canonical_name, shipped_skeletons, snake_case
+from triangulate.skeleton import Skeleton, joint_places, shipped_skeletons, snake_case
 
 # BODY_25 and BODY_25B both have 25 joints: `body25_or_body25b` tells them apart.
 _SETS_BY_COUNT = {17: "coco17", 26: "halpe26", 33: "mediapipe33", 133: "coco_wholebody133"}
@@ -47,9 +47,9 @@ def named_joints(
             from the names.
         path: the file, for messages.
     """
-    joints = [canonical_name(name) for name in names]
     for shipped in _shipped_sets():
-        if [canonical_name(name) for name in shipped.joint_names] == joints:
+        places = joint_places(names, shipped.joint_names)
+        if np.array_equal(places, np.arange(len(shipped.joint_names))):
             return shipped
     spelt = [snake_case(name) for name in names]
     try:

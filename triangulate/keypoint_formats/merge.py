@@ -121,8 +121,8 @@ def _with_common_joints(
         own = view.skeleton or first.skeleton
         order = wanted.indices_in(own)
         missing = [joint for joint, j in zip(wanted.joint_names, order, strict=True) if j < 0]
-        extra = set(own.joint_names) - set(wanted.joint_names) if skeleton is None else set()
-        if missing or extra:
+        extra = np.array(own.joint_names)[own.indices_in(wanted) < 0].tolist()
+        if missing or (extra and skeleton is None):
             asked = "the skeleton asked for" if skeleton else f"camera {first_name!r}"
             differing = ", ".join(missing or sorted(extra))
             raise InputError(

@@ -20,6 +20,7 @@ from triangulate.config.models import (
     ViewWeightsConfig,
     VolumetricConfig,
 )
+from triangulate.config.parsing import first_problem
 from triangulate.models.backbone import PoseResNet, PoseUNet
 
 _SETTINGS = "built_from"  # the attribute that remembers what a network was built from
@@ -66,8 +67,7 @@ def parse_settings(values: dict[str, Any]) -> ModelConfig:
     try:
         return TypeAdapter(ModelConfig).validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise ValueError(first_problem(error)) from None
 
 
 def _backbone(

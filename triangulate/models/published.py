@@ -21,12 +21,13 @@ from triangulate.config.models import (
     ResNetConfig,
     VolumetricConfig,
 )
+from triangulate.config.parsing import first_problem
 from triangulate.errors import InputError
 from triangulate.models.backbone import DEPTHS
 from triangulate.models.build import build_model
 from triangulate.models.residual import BasicBlock, Bottleneck
 from triangulate.models.weights import fill
-from triangulate.skeleton import Skeleton
+from triangulate.skeleton import Skeleton, joint_places
 
 Kind = Literal[
     "algebraic",
@@ -42,7 +43,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _HOMOGENEOUS_UNIT_M = 1e-3  # the published networks solve in millimetres, which matters
 _JOINTS = "h36m17"  # of the checkpoints with 17 joints, where nobody says otherwise
-_CENTRES = (("pelvis",), ("mid_hip",), ("left_hip", "right_hip"))  # the first that a skeleton has
+_CENTRES = (("mid_hip",), ("left_hip", "right_hip"))  # the first that a skeleton has
 _WRAPPINGS = ("state_dict", "model_state_dict", "model")
 
 
@@ -122,7 +123,7 @@ def take_published(
     try:
         settings = _settings(tensors, kind, volume_size, cuboid_side_m, volume_multiplier, centre)
     except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        raise ValueError(first_problem(error)) from None
     network = build_model(settings)
     cut = _fit_final_layer(tensors, network)
     wanted = network.state_dict().keys()
@@ -226,8 +227,8 @@ def _skeleton(tensors: Mapping[str, Tensor], given: Skeleton | None) -> Skeleton
 def _centre_joints(skeleton: Skeleton | None) -> list[int] | None:
     """About which joints the published volumetric networks put their cube."""
     names = () if skeleton is None else skeleton.joint_names
-    centre = next((each for each in _CENTRES if set(each) <= set(names)), None)
-    return None if centre is None else [names.index(name) for name in centre]
+    centres = (joint_places(each, names) for each in _CENTRES)
+    return next((centre.tolist() for centre in centres if min(centre) >= 0), None)
 
 
 def _settings(

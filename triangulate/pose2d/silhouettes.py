@@ -21,7 +21,7 @@ from triangulate.geometry.camera import Camera
 from triangulate.pose2d.blazepose import BlazePose, Landmarks, sigmoid
 from triangulate.pose2d.heatmaps import MIN_POSE_FLAG
 from triangulate.pose2d.regions import Region, region_from_body
-from triangulate.skeleton import Skeleton
+from triangulate.skeleton import Skeleton, joint_places
 
 MAP_PX = 512
 """Longer side of a map: of a crop in which a person fills half the image, about the mask's own."""
@@ -119,12 +119,8 @@ def region_of(points_px: np.ndarray, skeleton: Skeleton) -> Region | None:
     """The region of a person (J, 2) of any skeleton, see `region_from_body`."""
 
     def pair(joint: str) -> tuple[int, int]:
-        names = skeleton.joint_names
-        left, right = (
-            names.index(name) if name in names else len(names)
-            for name in (f"left_{joint}", f"right_{joint}")
-        )
-        return left, right
+        left, right = joint_places([f"left_{joint}", f"right_{joint}"], skeleton.joint_names)
+        return int(left), int(right)  # -1, where there is none, is the unknown point
 
     with_unknown = np.concatenate([points_px, np.full((1, 2), np.nan)])
     return region_from_body(with_unknown, pair("hip"), pair("shoulder"))

@@ -27,10 +27,12 @@ frames go by number, frame i is then frame i of the reference camera.
 
 from __future__ import annotations
 
+from triangulate.recording.choice import select_frames
+from triangulate.recording.content import content_key
 from triangulate.recording.offsets import SYNC_FILE, TimeOffsets, load_offsets
 from triangulate.recording.pairing import MATCHES, Pairing, pair_by_time, pair_frames
 from triangulate.recording.prefetch import read_ahead
-from triangulate.recording.recording import FrameSet, Recording, content_key, select_frames
+from triangulate.recording.recording import FrameSet, Recording
 from triangulate.recording.sizes import ON_SIZE_MISMATCH, fit_rig
 from triangulate.recording.sources import bind_videos, list_videos
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -15,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from triangulate.errors import InputError
+from triangulate.recording.choice import FrameChoice, select_frames
+from triangulate.recording.content import content_key
 from triangulate.recording.offsets import offsets_beside
 from triangulate.recording.pairing import Pairing, pair_frames
 from triangulate.recording.prefetch import read_ahead
@@ -24,10 +25,6 @@ from triangulate.rig import Rig, Size
 from triangulate.video import VideoInfo, probe, read_frames
 
 Files = str | Path | Sequence[str | Path] | Mapping[str, str | Path]
-FrameChoice = str | range | slice | Sequence[int] | np.ndarray
-
-HASHED_BYTES = 1 << 18  # at each of a file's beginning, middle and end
-HASHED_IMAGES = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,47 +227,6 @@ Source = Files | Recording
 """Files to open, or what they were opened as."""
 
 
-def select_frames(frames: FrameChoice | None, every: int, count: int) -> np.ndarray:
-    """The numbers of the chosen frames, (T,) int64, growing.
-
-    Args:
-        frames: see `Recording.open`.
-        every: take every nth of them.
-        count: how many frames there are.
-
-    Raises:
-        InputError: none, or some outside the recording.
-    """
-    if every < 1:
-        raise InputError(f"--every {every}: must be 1 or more")
-    if frames is None:
-        numbers = np.arange(count)
-    elif isinstance(frames, str | slice):
-        start, stop = _range(frames)
-        numbers = np.arange(start, count if stop is None else stop)
-    else:
-        numbers = np.asarray(frames, dtype=np.int64)
-        if np.any(np.diff(numbers) <= 0):
-            raise InputError("--frames: the numbers must grow")
-    if not len(numbers) or numbers[0] < 0 or numbers[-1] >= count:
-        raise InputError(
-            f"--frames {frames}: the recording has the frames 0 to {count - 1} (0:{count})"
-        )
-    return numbers[::every].astype(np.int64)
-
-
-def _range(frames: str | slice) -> tuple[int, int | None]:
-    if isinstance(frames, slice):
-        if frames.step not in (None, 1):
-            raise InputError("--frames: no step; use --every")
-        return frames.start or 0, frames.stop
-    match = re.fullmatch(r"\s*(\d*)\s*:\s*(\d*)\s*", frames)
-    if match is None:
-        raise InputError(f"--frames {frames}: write it as 100:200, 100: or :50")
-    start, stop = match.groups()
-    return int(start or 0), int(stop) if stop else None
-
-
 def _bind(
     source: Files,
     names: Sequence[str],
@@ -298,22 +254,3 @@ def _check_whole(videos: Sequence[VideoInfo], pairing: Pairing, numbers: np.ndar
         f"{video.path}: breaks off after frame {video.num_frames} of {video.num_announced}: copy "
         f"it again, or take what is there with --frames :{present}"
     )
-
-
-def content_key(video: VideoInfo) -> str:
-    """A fingerprint of a file, or of a folder's images; see `Recording.content_key`."""
-    digest = hashlib.blake2b(digest_size=16)
-    if video.files:
-        digest.update(repr([file.stat().st_size for file in video.files]).encode())
-        some = np.linspace(0, len(video.files) - 1, HASHED_IMAGES).astype(int)
-        files = [video.files[index] for index in np.unique(some)]
-    else:
-        files = [video.path]
-    for path in files:
-        size = path.stat().st_size
-        digest.update(size.to_bytes(8, "little"))
-        with path.open("rb") as file:
-            for start in (0, (size - HASHED_BYTES) // 2, size - HASHED_BYTES):
-                file.seek(max(start, 0))
-                digest.update(file.read(HASHED_BYTES))
-    return digest.hexdigest()

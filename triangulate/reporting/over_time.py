@@ -14,11 +14,20 @@ from triangulate.pages.style import (
     INK,
     LINE,
     RED,
-    graph_objects,
     in_rows,
     plain,
 )
 from triangulate.poses import Poses3D, Reason
+from triangulate.reporting.curves import (
+    add_band,
+    add_line,
+    colour_bar,
+    columns_of,
+    empty_figure,
+    finished,
+    map_figure,
+    rgb,
+)
 from triangulate.reporting.measures import Measures
 from triangulate.reporting.stretches import Stretches, quantiles
 from triangulate.reporting.verdict import bone_names
@@ -28,7 +37,6 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 1000  # of a curve
 SHORT_CURVE = 300  # of many
-_MOST_CELLS = 15_000
 MOST_BONES = 24
 MOST_PEOPLE = 4
 MOST_CAMERAS = 12
@@ -51,15 +59,15 @@ def errors_over_time(poses: Poses3D, measures: Measures) -> go.Figure:
     stretches = Stretches.of(len(measures.clock), MOST_POINTS)
     x = stretches.middles(measures.clock)
     errors = poses.reprojection_px
-    figure = _curves()
-    _add_line(figure, x, stretches.quantiles(errors, [0.95])[:, 0], "95 % of all", "#b7c0c9", 1.2)
+    figure = empty_figure()
+    add_line(figure, x, stretches.quantiles(errors, [0.95])[:, 0], "95 % of all", "#b7c0c9", 1.2)
     if len(poses.names) <= MOST_CAMERAS:
         for v, name in enumerate(poses.names):
             median = stretches.quantiles(errors[:, :, v], [0.5])[:, 0]
-            _add_line(figure, x, median, name, CAMERAS[v])
+            add_line(figure, x, median, name, CAMERAS[v])
     else:
-        _add_line(figure, x, stretches.quantiles(errors, [0.5])[:, 0], "median", BLUE)
-    return _finished(figure, poses, "px")
+        add_line(figure, x, stretches.quantiles(errors, [0.5])[:, 0], "median", BLUE)
+    return finished(figure, poses, "px")
 
 
 def sigma_over_time(poses: Poses3D, measures: Measures) -> go.Figure:
@@ -67,10 +75,10 @@ def sigma_over_time(poses: Poses3D, measures: Measures) -> go.Figure:
     stretches = Stretches.of(len(measures.clock), MOST_POINTS)
     x = stretches.middles(measures.clock)
     low, middle, high = 1e3 * stretches.quantiles(measures.sigma_m, (0.05, 0.5, 0.95)).T
-    figure = _curves()
-    _add_band(figure, x, low, high, BLUE, "5 to 95 % of the joints")
-    _add_line(figure, x, middle, "median", BLUE, 1.8)
-    return _finished(figure, poses, "mm")
+    figure = empty_figure()
+    add_band(figure, x, low, high, BLUE, "5 to 95 % of the joints")
+    add_line(figure, x, middle, "median", BLUE, 1.8)
+    return finished(figure, poses, "mm")
 
 
 def views_over_time(poses: Poses3D, measures: Measures) -> go.Figure:
@@ -79,13 +87,13 @@ def views_over_time(poses: Poses3D, measures: Measures) -> go.Figure:
     found = (poses.reason == Reason.ok).sum((1, 2))  # (T,)
     used = (poses.views_used & (poses.reason == Reason.ok)[:, :, None]).sum((1, 3))  # (T, V)
     share = np.where(found[:, None] > 0, used / np.maximum(found, 1)[:, None], np.nan)
-    return _map(
+    return map_figure(
         stretches,
         poses,
         measures,
         list(poses.names),
         100 * stretches.mean(share),
-        {"colorscale": COUNT_SCALE, "zmin": 0, "zmax": 100, "colorbar": _bar("%")},
+        {"colorscale": COUNT_SCALE, "zmin": 0, "zmax": 100, "colorbar": colour_bar("%")},
         "%{y} took part in %{z:.0f} % of the joints<extra></extra>",
     )
 
@@ -103,7 +111,7 @@ def gaps_over_time(poses: Poses3D, measures: Measures, person: int) -> go.Figure
         [f"{labels[r]}, {100 * part:.0f} %" if part else "" for r, part in zip(*cells, strict=True)]
         for cells in zip(main.T, missing.T, strict=True)
     ]
-    return _map(
+    return map_figure(
         stretches,
         poses,
         measures,
@@ -125,7 +133,7 @@ def _reason_scale() -> list[list[Any]]:
     top = _SHADES * (len(REASONS) + 1) - 1
     scale: list[list[Any]] = [[0.0, "#ffffff"], [(_SHADES - 1) / top, "#ffffff"]]
     for number, colour in enumerate(REASONS.values(), start=1):
-        r, g, b = _rgb(colour)
+        r, g, b = rgb(colour)
         pale = f"rgb({', '.join(str(round(255 - 0.4 * (255 - c))) for c in (r, g, b))})"
         scale += [[_SHADES * number / top, pale]]
         scale += [[(_SHADES * (number + 1) - 1) / top, f"rgb({r}, {g}, {b})"]]
@@ -140,13 +148,13 @@ def speed_over_time(poses: Poses3D, measures: Measures, person: int) -> go.Figur
     speed = measures.speed[:, person]
     known = speed[np.isfinite(speed)]
     most = float(np.quantile(known, 0.995)) if known.size else 1.0
-    return _map(
+    return map_figure(
         stretches,
         poses,
         measures,
         list(names),
         stretches.highest(speed),
-        {"colorscale": "Viridis", "zmin": 0, "zmax": most, "colorbar": _bar(unit)},
+        {"colorscale": "Viridis", "zmin": 0, "zmax": most, "colorbar": colour_bar(unit)},
         f"%{{y}}: %{{z:.2f}} {unit}<extra></extra>",
     )
 
@@ -182,8 +190,8 @@ def bones_over_time(poses: Poses3D, measures: Measures) -> tuple[go.Figure, int]
             name = f"person {p + 1}"
             if not stretches.are_frames:
                 low, high = stretches.lowest(curve), stretches.highest(curve)
-                _add_band(figure, x, low, high, colour, name, **cell)
-            _add_line(figure, x, stretches.mean(curve), name, colour, 1.1, **cell)
+                add_band(figure, x, low, high, colour, name, **cell)
+            add_line(figure, x, stretches.mean(curve), name, colour, 1.1, **cell)
         low, high = quantiles(lengths_mm[..., b], (0.01, 0.99))
         reach = max(1.3 * max(high - middle[b], middle[b] - low), 0.1 * middle[b], 1.0)
         figure.update_yaxes(range=[middle[b] - reach, middle[b] + reach], **cell)
@@ -193,117 +201,3 @@ def bones_over_time(poses: Poses3D, measures: Measures) -> tuple[go.Figure, int]
     figure.update_annotations(font={"size": 11})
     plain(figure, height=105 * rows + 60, showlegend=False)
     return figure, len(drawn)
-
-
-# --- What they have in common ---------------------------------------------------------------------
-
-
-def columns_of(rows: int) -> int:
-    """So many stretches that a map keeps its size, whatever it has of rows."""
-    return int(np.clip(_MOST_CELLS // max(rows, 1), 60, 600))
-
-
-def _map(
-    stretches: Stretches,
-    poses: Poses3D,
-    measures: Measures,
-    names: list[str],
-    values: np.ndarray,
-    look: dict[str, Any],
-    hover: str,
-) -> go.Figure:
-    """Rows over time: values (K, R) as colours."""
-    go = graph_objects()
-    clock = measures.clock
-    z = values.T if values.dtype == np.uint8 else values.T.astype(np.float32)
-    step = float(np.median(np.diff(clock))) if len(clock) > 1 else 1.0
-    edges = np.append(clock[stretches.starts], clock[-1] + step) - 0.5 * step
-    figure = go.Figure(
-        go.Heatmap(
-            x=edges.astype(np.float32),
-            y=names,
-            z=z,
-            hovertemplate=f"%{{x:.2f}} {'s' if poses.fps else ''}: {hover}",
-            hoverongaps=False,
-            **look,
-        )
-    )
-    frame = {"showgrid": False, "showline": True, "mirror": True, "linecolor": LINE}
-    figure.update_xaxes(title={"text": time_title(poses), "standoff": 4}, **frame)
-    figure.update_yaxes(
-        autorange="reversed", type="category", dtick=1, tickfont={"size": 11}, ticks="", **frame
-    )
-    return plain(
-        figure,
-        height=19 * max(len(names), 3) + 70,
-        margin={"l": 20 + 7 * max(map(len, names)), "r": 20, "t": 10, "b": 45},
-        plot_bgcolor="#eceff2",
-    )
-
-
-def _curves() -> Any:
-    return graph_objects().Figure()
-
-
-def _add_line(
-    figure: Any, x: np.ndarray, y: np.ndarray, name: str, colour: str, width: float = 1.4,
-    **cell: int,
-) -> None:  # fmt: skip
-    figure.add_trace(
-        graph_objects().Scatter(
-            x=x.astype(np.float32),
-            y=y.astype(np.float32),
-            mode="lines" if np.isfinite(y).sum() > 1 else "markers",
-            name=name,
-            line={"color": colour, "width": width},
-            hovertemplate="%{x:.2f}: %{y:.4g}",
-        ),
-        **cell,
-    )
-
-
-def _add_band(
-    figure: Any, x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str, name: str,
-    **cell: int,
-) -> None:  # fmt: skip
-    """Between two curves; a filled band knows no holes, so it is drawn where both are known."""
-    known = np.isfinite(low) & np.isfinite(high)
-    r, g, b = _rgb(colour)
-    figure.add_trace(
-        graph_objects().Scatter(
-            x=np.concatenate([x[known], x[known][::-1]]).astype(np.float32),
-            y=np.concatenate([high[known], low[known][::-1]]).astype(np.float32),
-            fill="toself",
-            fillcolor=f"rgba({r}, {g}, {b}, 0.18)",
-            line={"width": 0},
-            mode="lines",
-            name=name,
-            hoverinfo="skip",
-        ),
-        **cell,
-    )
-
-
-def _finished(figure: Any, poses: Poses3D, unit: str) -> go.Figure:
-    figure.update_xaxes(
-        title={"text": time_title(poses), "standoff": 4}, showgrid=False, zeroline=False
-    )
-    figure.update_yaxes(
-        title={"text": unit, "standoff": 4}, rangemode="tozero", gridcolor=LINE, zeroline=False
-    )
-    return plain(
-        figure, height=270, legend={"orientation": "h", "y": 1.12, "x": 0}, hovermode="closest"
-    )
-
-
-def time_title(poses: Poses3D) -> str:
-    """What the axis of time counts."""
-    return "frame" if poses.fps is None else "seconds"
-
-
-def _bar(unit: str) -> dict[str, Any]:
-    return {"title": {"text": unit}, "thickness": 14}
-
-
-def _rgb(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

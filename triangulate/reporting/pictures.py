@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -66,7 +66,7 @@ def overlay_moments(
     error_px = frame_errors(poses)[rows]
     chosen = telling_moments(error_px)
     order = sorted(set(chosen))
-    held, few = held.select_frames(np.array(order)), select_rows(poses, rows[order])
+    held, few = held.select_frames(np.array(order)), poses.select_frames(rows[order])
     views = shown_views(held.names, poses)
     images = [_pictures(held, v) for v in views]
     rig = held.rig.select([held.names[v] for v in views])
@@ -112,20 +112,6 @@ def shown_views(names: Sequence[str], poses: Poses3D) -> list[int]:
                   for step in range(MOST_CAMERAS))  # fmt: skip
 
 
-def select_rows(poses: Poses3D, rows: np.ndarray) -> Poses3D:
-    """The poses of some frames."""
-    return replace(
-        poses,
-        positions_m=poses.positions_m[rows],
-        covariance_m2=poses.covariance_m2[rows],
-        reprojection_px=poses.reprojection_px[rows],
-        views_used=poses.views_used[rows],
-        reason=poses.reason[rows],
-        sides_swapped=poses.sides_swapped[rows],
-        frames=np.asarray(poses.frames)[rows],
-    )
-
-
 def _pictures(recording: Recording, view: int) -> list[np.ndarray | None]:
     """One camera's pictures of the chosen frames, None where there is none."""
     wanted = recording.video_frames[:, view]
@@ -165,7 +151,7 @@ def misfit(poses: Poses3D, rig: Rig) -> str | None:
             f"{', '.join(rig.names)}"
         )
     every = max(1, len(poses.positions_m) // _CHECKED_FRAMES)
-    few = select_rows(poses, np.arange(0, len(poses.positions_m), every))
+    few = poses.select_frames(np.arange(0, len(poses.positions_m), every))
     cameras = rig.select(poses.names)
     points_px = np.moveaxis(project(cameras.cameras, few.positions_m), 0, 2)  # T P V J 2
     inside = np.isfinite(points_px).all(-1)

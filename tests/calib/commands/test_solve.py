@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 
-from calib.commands.solve import parse_fixed, parse_groups, parse_lenses
 from calib.observations import Observations
 from triangulate.rig_formats import load_rig
 from triangulate.synthetic import ring_rig
@@ -97,17 +95,3 @@ def test_mistakes_end_in_one_line_and_write_nothing(project: Path, calib_command
         last = told.strip().splitlines()[-1]
         assert last.startswith("error: ") and said in last, (arguments, told)
         assert not (project / "calibration").exists()
-
-
-def test_options_become_what_the_solver_takes() -> None:
-    assert parse_lenses(None) is None
-    assert parse_lenses(["fisheye"]) == "fisheye"
-    assert parse_lenses(["a=fisheye", "b=rational"]) == {"a": "fisheye", "b": "rational"}
-    assert parse_fixed(None) is None
-    assert parse_fixed(["k3", "aspect"]) == ["k3", "aspect"]
-    assert parse_fixed(["a=k3", "a=aspect", "b=focal"]) == {"a": ["k3", "aspect"], "b": ["focal"]}
-    assert parse_groups(["all"]) == "all"
-    assert parse_groups(["a,b", "c,d,e"]) == [["a", "b"], ["c", "d", "e"]]
-    for parse, texts in [(parse_lenses, ["radtan", "a=radtan"]), (parse_fixed, ["k3", "a=k2"])]:
-        with pytest.raises(typer.BadParameter, match="either"):
-            parse(texts)

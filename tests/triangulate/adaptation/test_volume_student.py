@@ -72,6 +72,7 @@ def test_directions_of_axes() -> None:
 
 def test_cubes_lie_around_the_hips() -> None:
     assert middle_joints(Skeleton.named("mediapipe33")) == [23, 24]
+    assert middle_joints(Skeleton(("nose", "RHip", "hip_l"))) == [2, 1]
     assert middle_joints(Skeleton.anonymous(4)) is None
 
 

@@ -45,6 +45,9 @@ def test_joints_named_in_another_order_are_reordered():
     merged = merge_views({"a": view([0]), "b": view([0], skeleton=tail_first)}, "ANT", "here")
     assert merged.points_px[0, 0, 0, :, 0].tolist() == [10, 11, 12]
     assert merged.points_px[0, 1, 0, :, 0].tolist() == [11, 12, 10]
+    spelt = Skeleton.from_edges(["Tail", "HeadTop", "THORAX"], [])
+    merged = merge_views({"a": view([0]), "b": view([0], skeleton=spelt)}, "ANT", "here")
+    assert merged.points_px[0, 1, 0, :, 0].tolist() == [11, 12, 10]
     chosen = Skeleton.from_edges(["thorax", "tail"], [["tail", "thorax"]])
     merged = merge_views({"a": view([0])}, "ANT", "here", skeleton=chosen)
     assert merged.skeleton == chosen

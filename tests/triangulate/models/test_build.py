@@ -76,7 +76,7 @@ def test_other_networks_do_not() -> None:
         ({}, "kind"),
         ({"kind": "algebra"}, "algebra"),
         ({"kind": "algebraic", "joints": 0}, "joints"),
-        ({"kind": "volumetric", "size": 48}, "size"),
+        ({"kind": "volumetric", "size": 48}, r"^volumetric: size must be a"),
         ({"kind": "ransac", "backbone": {"kind": "resnet", "depth": 20}}, "depth"),
     ],
 )

@@ -16,7 +16,7 @@ import pytest
 
 from triangulate.pipeline import reconstruct_keypoints
 from triangulate.poses import Poses3D, Reason
-from triangulate.reporting.page import Found
+from triangulate.reporting.findings import Found
 from triangulate.rig import Rig
 from triangulate.synthetic import Motion, observe, ring_rig, walk
 from triangulate.synthetic.draws import seeded

@@ -8,11 +8,11 @@ import pytest
 pytest.importorskip("plotly")
 
 from triangulate.poses import Reason
+from triangulate.reporting.curves import columns_of
 from triangulate.reporting.measures import measure
 from triangulate.reporting.over_time import (
     REASONS,
     bones_over_time,
-    columns_of,
     errors_over_time,
     gaps_over_time,
     sigma_over_time,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from triangulate.poses import Reason
-from triangulate.reporting.page import Found
+from triangulate.reporting.findings import Found
 
 
 def test_the_numbers_are_those_of_the_poses(walked, found) -> None:

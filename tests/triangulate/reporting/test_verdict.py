@@ -10,7 +10,7 @@ import pytest
 from triangulate.pages.verdicts import CARE, GOOD, REFUSED
 from triangulate.pipeline import reconstruct_files, reconstruct_keypoints
 from triangulate.poses import Reason
-from triangulate.reporting.page import Found
+from triangulate.reporting.findings import Found
 from triangulate.synthetic import observe
 from triangulate.synthetic.draws import seeded
 

@@ -8,8 +8,9 @@ import pytest
 import triangulate
 from triangulate.config import ReconstructConfig
 from triangulate.errors import InputError
+from triangulate.inputs import read_keypoints
 from triangulate.keypoints import Keypoints2D
-from triangulate.pipeline import read_keypoints, reconstruct_files
+from triangulate.pipeline import reconstruct_files
 from triangulate.recording import load_offsets
 from triangulate.rig import Rig
 from triangulate.sync import Doubt
