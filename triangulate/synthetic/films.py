@@ -98,7 +98,7 @@ def _look(generator: torch.Generator, positions: Tensor, rig: Rig) -> Look:
 
 @one_thread()
 def _room(look: Look, rig: Rig, size: tuple[int, int]) -> Room:
-    light, scenery, sensor = (part[0] for part in (look.light, look.scenery, look.sensor))
+    light, scenery, sensor = look.light[0], look.scenery[0], look.sensor[0]
     one_by_one = [slice(v, v + 1) for v in range(len(rig))]
     backdrops = [empty_scene(rig.cameras[v], scenery[v], size) for v in one_by_one]
     pictures = [
