@@ -28,7 +28,7 @@ class Shown:
     Attributes:
         picture: one frame.
         overlay: a video.
-        report: a page; None where there is none.
+        report: a page; None where none could be written.
         notes: what is missing, for people.
     """
 
@@ -86,16 +86,16 @@ def write_overlay(path: Path, recording: Recording, poses: Poses3D) -> None:
 
 
 def write_report(path: Path, recording: Recording, poses: Poses3D) -> str | None:
-    """The page of `triangulate report`; why there is none, where what it needs is missing."""
+    """The page of `triangulate report`; or why there is none: no plotly, or no positions."""
     from triangulate.pages.style import graph_objects
     from triangulate.reporting.page import report
     from triangulate.reporting.pictures import overlay_moments
 
     try:
         graph_objects()
+        moments = overlay_moments(recording, poses)
+        title = f"Reconstruction of {path.absolute().parents[1].name}"
+        report(poses, path, title, rig=recording.rig, moments=moments)
     except InputError as error:
         return str(error)
-    moments = overlay_moments(recording, poses)
-    title = f"Reconstruction of {path.absolute().parents[1].name}"
-    report(poses, path, title, rig=recording.rig, moments=moments)
     return None
