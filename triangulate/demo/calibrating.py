@@ -133,7 +133,7 @@ def calibrate_rig(
         seed: of the rig and the surroundings.
         calibrator: finds the cameras.
         stages: is told what is being done.
-        num_frames: F; the board lies on the floor in the last ones.
+        num_frames: F; the board lies on the floor in the last one.
     """
     stages = stages or Stages()
     recording, board, results = out / BOARD, out / BOARD_FILE, out / CALIBRATION

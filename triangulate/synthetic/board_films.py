@@ -19,7 +19,7 @@ from triangulate.synthetic.films import Room, put_in
 from triangulate.synthetic.rendering import Light, plane_rays, with_shadow
 from triangulate.synthetic.sensor import expose
 
-_PARTS = (-0.375, -0.125, 0.125, 0.375)  # of a pixel, along each side, where samples are taken
+_PARTS = (-1 / 3, 0.0, 1 / 3)  # of a pixel, along each side, where samples are taken
 _MARGIN_PX = 3
 _PAPER, _INK, _BACK = 0.82, 0.05, 0.5  # how much of the light comes back
 _SHADOW_M = 0.7  # around a board's middle, on the floor

@@ -28,7 +28,7 @@ def waved_then_laid(
     target_m: np.ndarray,
     num_frames: int,
     *,
-    laid_frames: int = 3,
+    laid_frames: int = 1,
     fps: float = 3.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where a board is in every frame, world-from-board: (F, 3, 3) and (F, 3) metres.

@@ -50,5 +50,5 @@ def test_it_moves_without_jumps_and_the_seed_decides() -> None:
 
 
 def test_too_few_frames_are_refused() -> None:
-    with pytest.raises(ValueError, match="more than 4 on the way to the floor and 3 on it, got 7"):
-        waved_then_laid(seeded(1), RIG, BOARD_M, 7)
+    with pytest.raises(ValueError, match="more than 4 on the way to the floor and 1 on it, got 5"):
+        waved_then_laid(seeded(1), RIG, BOARD_M, 5)
