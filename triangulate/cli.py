@@ -5,14 +5,13 @@ Each command parses, calls one library function, and writes.
 
 from __future__ import annotations
 
-import dataclasses
-from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 
 from triangulate.commands.check import check
 from triangulate.commands.cloud import cloud
+from triangulate.commands.demo import demo
 from triangulate.commands.detect import detect
 from triangulate.commands.evaluate import evaluate
 from triangulate.commands.export import export
@@ -25,14 +24,9 @@ from triangulate.commands.train import train
 from triangulate.commands.view import view
 from triangulate.console import (
     SETTINGS,
-    print_json,
-    print_notes,
-    print_pairs,
     run_app,
-    uninterrupted,
-    waiting,
 )
-from triangulate.options import JsonOption, VersionOption
+from triangulate.options import VersionOption
 
 app = typer.Typer(
     name="triangulate",
@@ -48,44 +42,10 @@ def _commands(version: VersionOption = False) -> None:
     """Takes what stands before a command."""
 
 
-@app.command(
-    short_help="Reconstruct a made-up person with known truth.",
+app.command(
+    short_help="Calibrate and reconstruct made-up recordings with known truth.",
     epilog="Example: triangulate demo --out demo",
-)
-def demo(
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to write.")] = Path(
-        "demo"
-    ),
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="N", min=0, help="Another person, rig and noise.")
-    ] = 0,
-    network: Annotated[
-        str | None,
-        typer.Option(
-            "--network",
-            metavar="NAME|FILE|none",
-            help="Weights that find the joints in rendered videos; none: no videos.",
-        ),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Write recordings of a made-up person, reconstruct them, and compare with the truth.
-
-    One starts from 2D keypoints, the other from videos of the same walk.
-    """
-    with uninterrupted():
-        from triangulate.demo import demo_table, film_table, network_to_use, run_demo
-
-    weights, notes = network_to_use(network)
-    with waiting("making up a person, filming it and reconstructing it"):
-        result = run_demo(out, seed, network=weights)
-    print_notes(notes)
-    if as_json:
-        print_json(dataclasses.asdict(result))
-        return
-    print_pairs("From 2D keypoints, against the truth", demo_table(result))
-    if result.filmed:
-        print_pairs("From rendered videos, against the truth", film_table(result.filmed))
+)(demo)
 
 
 app.command(

@@ -151,7 +151,7 @@ def faces_of(wanted: Wanted, contents: Contents) -> Faces | None:
     if not wanted.blur_faces or contents.recording is None or contents.rig is None:
         return None
     from triangulate.drawing.sheet import keypoints_at
-    from triangulate.pipeline import read_keypoints
+    from triangulate.inputs import read_keypoints
     from triangulate.viewer.moments import Faces
 
     poses = None if contents.motion is None else contents.motion.poses
@@ -211,7 +211,7 @@ def _recording(
     places: Sequence[Path], rig: Rig, settings: ReconstructConfig, bind: Mapping[str, str]
 ) -> tuple[Recording | None, Rig]:
     """The videos and the cameras that they show; no videos, with a note, where there are none."""
-    from triangulate.pipeline import open_recording
+    from triangulate.inputs import open_recording
 
     source = places[0] if len(places) == 1 else list(places)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,21 +10,22 @@ import numpy as np
 import torch
 
 from triangulate.demo.scene import FILM, IMAGE_SIZE, make_scene
+from triangulate.demo.showing import show
+from triangulate.demo.stages import Stages
 from triangulate.demo.truth import (
+    compare_rigs,
     error_quantiles_mm,
     missing_points,
     missing_text,
-    telling_frame,
 )
-from triangulate.drawing import draw_result, save_picture
 from triangulate.errors import InputError
 from triangulate.files import atomic_path
 from triangulate.keypoints import Keypoints2D
+from triangulate.poses import Poses3D
 from triangulate.recording import Recording
 from triangulate.rig import Rig
 from triangulate.skeleton import Skeleton
 from triangulate.synthetic import Motion, render_recording
-from triangulate.video import read_frames
 from triangulate.video.writing import VideoWriter
 
 IMAGE_NETWORK = "synthetic_algebraic"
@@ -33,8 +33,6 @@ IMAGE_NETWORK = "synthetic_algebraic"
 
 FILM_FRAMES = 75
 FILM_EVERY = 2  # of the walk's frames
-
-_TITLE = "triangulate demo: the walk on rendered video, read by an image network"
 
 
 @dataclass(frozen=True)
@@ -45,25 +43,31 @@ class FilmResult:
         recording: the folder of the videos.
         results: the folder of the poses.
         picture: of the result.
+        overlay: the poses on the videos, a video.
+        report: the page that says how far the poses can be trusted; None without plotly.
         network: the weights.
+        calibrated: whether the rig is one that was calibrated; else it is the true one.
         num_frames: T.
         num_cameras: V.
         size: (width, height) of the videos.
         num_points: frames times joints.
         seen: part of the views in which the network sees the person.
         median_px: error of its 2D joints, over those that it gives.
-        median_mm: error against the truth, over the points that have a position.
+        median_mm: error against the truth, over the points that have a position; a calibrated rig
+            has a world of its own, which is laid on the true one by the cameras' places.
         p95_mm: its 95th percentile.
         max_mm: its largest value.
         missing: number of points without a position, by reason.
-        rendering_s: how long the videos took.
-        seconds: how long all of it took, imports left out.
+        notes: what is missing, for people.
     """
 
     recording: Path
     results: Path
     picture: Path
+    overlay: Path
+    report: Path | None
     network: str
+    calibrated: bool
     num_frames: int
     num_cameras: int
     size: tuple[int, int]
@@ -74,8 +78,7 @@ class FilmResult:
     p95_mm: float
     max_mm: float
     missing: dict[str, int]
-    rendering_s: float
-    seconds: float
+    notes: tuple[str, ...] = ()
 
 
 def network_to_use(network: str | None) -> tuple[str | None, list[str]]:
@@ -97,57 +100,65 @@ def network_to_use(network: str | None) -> tuple[str | None, list[str]]:
 
 
 def film_walk(
-    out: Path, seed: int, network: str | Path = IMAGE_NETWORK, num_frames: int = FILM_FRAMES
+    out: Path,
+    seed: int,
+    network: str | Path = IMAGE_NETWORK,
+    num_frames: int = FILM_FRAMES,
+    *,
+    rig: Path | None = None,
+    stages: Stages | None = None,
 ) -> FilmResult:
     """Render a walk to videos, reconstruct it from them, and measure the error.
 
-    Writes below `out`: `rig.yaml`, `recordings/filmed/videos/<camera>.mp4`,
-    `recordings/filmed/truth.npz`, the network's joints in `recordings/filmed/pose2d/`, and the
-    results in `recordings/filmed/out/`.
+    Writes below `out/recordings/filmed`: `videos/<camera>.mp4` and `truth.npz`, the `rig.yaml` that
+    is used, the network's joints in `pose2d/`, and in `out/` the poses with what shows them.
 
     Args:
         out: a folder of the demo's own.
         seed: of the person, the rig and the surroundings.
         network: weights of an image network, a shipped name or a file.
         num_frames: T.
+        rig: the file of a calibrated rig with the cameras' names; None: the true one is used.
+        stages: is told what is being done.
     """
     from triangulate.detection import detect_recording
     from triangulate.pipeline import reconstruct_files
 
-    began = time.perf_counter()
+    stages = stages or Stages()
     recording = out / FILM
-    rig, motion = write_film(out, seed, num_frames)
-    rendering_s = time.perf_counter() - began
-    filmed = Recording.open(recording, rig)
-    keypoints = detect_recording(filmed, network, cache=False)
-    keypoints.save(recording / "pose2d" / "keypoints.npz")
-    results = recording / "out"
-    poses = reconstruct_files(recording / "pose2d" / "keypoints.npz", out / "rig.yaml", results)
+    own_rig, own_keypoints = recording / "rig.yaml", recording / "pose2d" / "keypoints.npz"
+    with stages.part("filming the walk"):
+        true_rig, motion = write_film(out, seed, num_frames)
+    (true_rig if rig is None else Rig.load(rig)).save(own_rig)
+    with stages.part("finding joints in the videos"):
+        filmed = Recording.open(recording, Rig.load(own_rig), sync="none")
+        keypoints = detect_recording(filmed, network, cache=False)
+        keypoints.save(own_keypoints)
+    with stages.part("reconstructing the filmed walk"):
+        poses = reconstruct_files(own_keypoints, own_rig, recording / "out")
     joints = _joints_in(motion, keypoints.skeleton)
-    error_mm = 1000 * np.linalg.norm(poses.positions_m[:, 0] - joints, axis=-1)
-    error_px = _error_px(keypoints, joints, rig)
-    frame = telling_frame(poses, error_mm)
-    images = [next(iter(read_frames(video, [frame]))).image_rgb for video in filmed.videos]
-    picture = results / "result.png"
-    save_picture(draw_result(poses, keypoints, rig, frame, images, title=_TITLE), picture)
+    error_mm = _error_mm(poses, joints, filmed.rig, true_rig)
+    shown = show(recording / "out", filmed, poses, keypoints, error_mm, stages)
     median_mm, p95_mm, max_mm = error_quantiles_mm(error_mm)
     return FilmResult(
         recording=recording,
-        results=results,
-        picture=picture,
+        results=recording / "out",
+        picture=shown.picture,
+        overlay=shown.overlay,
+        report=shown.report,
         network=str(network),
+        calibrated=rig is not None,
         num_frames=len(motion.positions_m),
-        num_cameras=len(rig),
+        num_cameras=len(true_rig),
         size=filmed.sizes[0],
         num_points=error_mm.size,
         seen=float((keypoints.confidence > 0).any((2, 3)).mean()),
-        median_px=error_quantiles_mm(error_px)[0],
+        median_px=error_quantiles_mm(_error_px(keypoints, joints, true_rig))[0],
         median_mm=median_mm,
         p95_mm=p95_mm,
         max_mm=max_mm,
         missing=missing_points(poses),
-        rendering_s=rendering_s,
-        seconds=time.perf_counter() - began,
+        notes=shown.notes,
     )
 
 
@@ -159,6 +170,7 @@ def film_table(result: FilmResult) -> list[tuple[str, str]]:
             "recording",
             f"{result.num_frames} frames, {result.num_cameras} videos of {width} x {height}",
         ),
+        ("rig", "as calibrated" if result.calibrated else "the true one"),
         ("image network", result.network),
         ("person seen in", f"{100 * result.seen:.0f} % of the images"),
         ("2D joints against the truth, median", f"{result.median_px:.1f} px"),
@@ -166,9 +178,10 @@ def film_table(result: FilmResult) -> list[tuple[str, str]]:
         ("error against the truth, 95 %", f"{result.p95_mm:.1f} mm"),
         ("error against the truth, largest", f"{result.max_mm:.1f} mm"),
         ("points without a position", missing_text(result.missing, result.num_points)),
-        ("time", f"{result.seconds:.1f} s, of which rendering {result.rendering_s:.1f} s"),
         ("results", str(result.results)),
         ("picture", str(result.picture)),
+        ("poses on the videos", str(result.overlay)),
+        *([("report", str(result.report))] if result.report else []),
     ]
 
 
@@ -178,9 +191,9 @@ def write_film(out: Path, seed: int, num_frames: int) -> tuple[Rig, Motion]:
     `truth.npz` holds `positions_m` (T, J, 3), `joints` (J,) and `fps`.
     """
     generator, rig, whole = make_scene(seed)
+    rig.save(out / "rig.yaml")
     positions_m = whole.positions_m[: FILM_EVERY * num_frames : FILM_EVERY]
     motion = replace(whole, positions_m=positions_m, fps=whole.fps / FILM_EVERY)
-    rig.save(out / "rig.yaml")
     recording = out / FILM
     with ExitStack() as stack:
         videos = [
@@ -211,6 +224,16 @@ def _joints_in(motion: Motion, skeleton: Skeleton) -> np.ndarray:
             f"whose truth is known: {', '.join(motion.skeleton.joint_names[:3])}, ..."
         )
     return np.where((index >= 0)[:, None], motion.positions_m[:, index], np.nan)
+
+
+def _error_mm(poses: Poses3D, positions_m: np.ndarray, rig: Rig, true_rig: Rig) -> np.ndarray:
+    """(T, J) distance of the one person's joints from where they are, (T, J, 3).
+
+    The worlds of a rig and of the true one are laid on each other by the cameras' places alone.
+    """
+    found = poses.positions_m[:, 0]
+    moved = compare_rigs(rig, true_rig).world_from_found.apply(torch.from_numpy(found))
+    return 1000 * np.linalg.norm(moved.numpy() - positions_m, axis=-1)
 
 
 def _error_px(keypoints: Keypoints2D, positions_m: np.ndarray, rig: Rig) -> np.ndarray:

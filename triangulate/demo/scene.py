@@ -19,6 +19,9 @@ IMAGE_SIZE = (1280, 720)
 FPS = 50.0
 WALK = Path("recordings") / "walk"
 FILM = Path("recordings") / "filmed"
+BOARD = Path("recordings") / "board"
+CALIBRATION = Path("calibration")
+BOARD_FILE = "board.yaml"
 
 
 def make_scene(seed: int) -> tuple[torch.Generator, Rig, Motion]:
@@ -31,16 +34,25 @@ def make_scene(seed: int) -> tuple[torch.Generator, Rig, Motion]:
 def check_folder(out: Path) -> None:
     """Refuse a folder in which the demo would overwrite, or mix with, what it did not make."""
     rig = out / "rig.yaml"
-    if rig.exists() and not _is_made_up(rig):
-        raise InputError(f"{rig}: is not the demo's own; choose another folder with --out")
-    for recording in (out / WALK, out / FILM):
-        if recording.is_dir() and any(recording.iterdir()) and not rig.exists():
-            raise InputError(
-                f"{recording}: is not the demo's own; choose another folder with --out"
-            )
+    rigs = (rig, out / CALIBRATION / "rig.yaml", out / FILM / "rig.yaml")
+    strangers = [path for path in rigs if path.exists() and not _is_made_up(path)]
+    if not rig.exists():
+        strangers += [out / BOARD_FILE] if (out / BOARD_FILE).exists() else []
+        strangers += [
+            folder
+            for folder in (out / WALK, out / FILM, out / BOARD, out / CALIBRATION)
+            if folder.is_dir() and any(folder.iterdir())
+        ]
+    if strangers:
+        raise InputError(f"{strangers[0]}: is not the demo's own; choose another folder with --out")
     strangers = [
         *(path for path in (out / WALK / "pose2d").glob("*/*.json") if not _is_keypoints(path)),
-        *(path for path in (out / FILM / "videos").glob("*") if not _is_film(path)),
+        *(
+            path
+            for recording in (FILM, BOARD)
+            for path in (out / recording / "videos").glob("*")
+            if not _is_film(path)
+        ),
     ]
     if strangers:
         raise InputError(

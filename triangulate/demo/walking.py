@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from triangulate.demo.calibrating import CalibrationResult, Calibrator, calibrate_rig
 from triangulate.demo.filming import FilmResult, film_walk
 from triangulate.demo.scene import WALK, check_folder, make_scene
+from triangulate.demo.stages import Stages, Tell
 from triangulate.demo.truth import (
     error_quantiles_mm,
     missing_points,
@@ -53,7 +55,8 @@ class DemoResult:
         max_mm: its largest value.
         far_off: number of points more than `FAR_MM` off.
         missing: number of points without a position, by reason.
-        seconds: how long this took, imports left out.
+        seconds: how long every part of the demo took, by its title.
+        calibration: the cameras as they were found from videos of a board, where asked for.
         filmed: the same for the rendered videos, where they were asked for.
     """
 
@@ -75,24 +78,33 @@ class DemoResult:
     max_mm: float
     far_off: int
     missing: dict[str, int]
-    seconds: float
+    seconds: dict[str, float]
+    calibration: CalibrationResult | None = None
     filmed: FilmResult | None = None
 
 
 def run_demo(
-    out: str | Path = "demo", seed: int = 0, *, network: str | Path | None = None
+    out: str | Path = "demo",
+    seed: int = 0,
+    *,
+    network: str | Path | None = None,
+    calibrator: Calibrator | None = None,
+    tell: Tell = nullcontext,
 ) -> DemoResult:
     """Make a recording of a walking person, reconstruct it, and measure the error.
 
-    Writes below `out`: `rig.yaml`, `recordings/walk/pose2d/<camera>/*_keypoints.json` as OpenPose
-    writes them, `recordings/walk/truth.npz`, and the results in `recordings/walk/out/`. A second
-    run replaces these files; any other file is left alone.
+    Writes below `out`: the true `rig.yaml`, `recordings/walk/pose2d/<camera>/*_keypoints.json` as
+    OpenPose writes them, `recordings/walk/truth.npz`, and the results in `recordings/walk/out/`. A
+    second run replaces these files; any other file is left alone.
 
     Args:
         out: a folder; it is made where there is none.
         seed: another seed gives another person, rig and noise.
         network: weights of an image network, a shipped name or a file: the walk is also rendered
             to videos, and reconstructed from them. See `film_walk`.
+        calibrator: finds the cameras for these videos from a board that is filmed first, such as
+            `calib.demonstration.BoardCalibration()`; see `calibrate_rig`. None: the true ones.
+        tell: is entered with the title of each part of the work while it runs.
 
     Raises:
         InputError: the folder holds something else where the demo would write.
@@ -103,15 +115,21 @@ def run_demo(
     check_folder(out)
     if network:
         pose_source(network).close()  # so that weights that are no good are refused at once
-    result = reconstruct_walk(out, seed)
-    return replace(result, filmed=film_walk(out, seed, network)) if network else result
+    stages = Stages(tell)
+    with stages.part("reconstructing a walk from 2D keypoints"):
+        result = reconstruct_walk(out, seed)
+    calibration, filmed = None, None
+    if network:
+        calibration = calibrate_rig(out, seed, calibrator, stages) if calibrator else None
+        rig = calibration.rig if calibration else None
+        filmed = film_walk(out, seed, network, rig=rig, stages=stages)
+    return replace(result, seconds=stages.seconds, calibration=calibration, filmed=filmed)
 
 
 def reconstruct_walk(out: Path, seed: int) -> DemoResult:
     """The part of `run_demo` that starts from 2D keypoints."""
     from triangulate.pipeline import reconstruct_files
 
-    began = time.perf_counter()
     recording = out / WALK
     motion, keypoints, truth = write_recording(out, seed)
     results = recording / "out"
@@ -146,7 +164,7 @@ def reconstruct_walk(out: Path, seed: int) -> DemoResult:
         max_mm=largest,
         far_off=int((known_mm > FAR_MM).sum()),
         missing=missing_points(poses),
-        seconds=time.perf_counter() - began,
+        seconds={},
     )
 
 
@@ -171,7 +189,6 @@ def demo_table(result: DemoResult) -> list[tuple[str, str]]:
             f"{result.max_mm:.1f} mm ({result.far_off} points beyond {FAR_MM} mm)",
         ),
         ("points without a position", missing_text(result.missing, result.num_points)),
-        ("time", f"{result.seconds:.1f} s"),
         ("results", str(result.results)),
         ("picture", str(result.picture)),
     ]

@@ -101,16 +101,18 @@ def plane_rays(cameras: Camera, size: tuple[int, int]) -> Tensor:
     return full[..., :height, :width]
 
 
-def empty_scene(scene: Scene, size: tuple[int, int], rays: Tensor | None = None) -> Backdrop:
-    """What the cameras see before the person comes."""
-    rays = plane_rays(scene.cameras, size) if rays is None else rays
+def empty_scene(
+    cameras: Camera, scenery: Scenery, size: tuple[int, int], rays: Tensor | None = None
+) -> Backdrop:
+    """What cameras (N,) see before anybody comes."""
+    rays = plane_rays(cameras, size) if rays is None else rays
     width, height = size
     x, y = rays[:, :, None, :height, :width].unbind(1)
-    turn = scene.cameras.cam_from_world.rotation.float()[..., None, None]
+    turn = cameras.cam_from_world.rotation.float()[..., None, None]
     # d_world = R' (x, y, 1), written out: small matrix products are slower.
     world = turn[:, 0] * x + turn[:, 1] * y + turn[:, 2]
-    centre = scene.cameras.centre_world.float()
-    return Backdrop(*background(scene.scenery.to(torch.float32), size, world, centre))
+    centre = cameras.centre_world.float()
+    return Backdrop(*background(scenery.to(torch.float32), size, world, centre))
 
 
 def render(
@@ -132,9 +134,10 @@ def render(
     """
     width, height = size
     rays = plane_rays(scene.cameras, size)
-    backdrop = empty_scene(scene, size, rays) if backdrop is None else backdrop
+    if backdrop is None:
+        backdrop = empty_scene(scene.cameras, scene.scenery, size, rays)
     light = scene.light.to(torch.float32)
-    picture = _with_shadow(backdrop, scene.feet_world.float(), light.shadow)
+    picture = with_shadow(backdrop, scene.feet_world.float(), light.shadow)
 
     cells = _in_cells(rays)  # (N, 2, C, 16)
     chosen = _busy_cells(scene, cells)[:, None, :, None]  # (N, 1, M, 1)
@@ -234,7 +237,7 @@ def _shaded(scene: Scene, light: Light, rays: Tensor, depth: Tensor, which: Tens
     return colour * energy[:, None] * light.colour[..., None]
 
 
-def _with_shadow(backdrop: Backdrop, feet_world: Tensor, darkness: Tensor) -> Tensor:
+def with_shadow(backdrop: Backdrop, feet_world: Tensor, darkness: Tensor) -> Tensor:
     """The empty scene with the floor dark where something (N, F, 3) stands on it."""
     x, y = backdrop.floor_m.unbind(1)
     shade = torch.zeros_like(x)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -7,16 +8,23 @@ import numpy as np
 import pytest
 import torch
 
+from calib.demonstration import BoardCalibration
 from triangulate.config.models import AlgebraicConfig, UNetConfig
 from triangulate.demo import film_table, film_walk, network_to_use, run_demo
 from triangulate.demo.filming import IMAGE_NETWORK, write_film
+from triangulate.demo.scene import make_scene
 from triangulate.errors import InputError
+from triangulate.geometry.rigid import Rigid
+from triangulate.keypoints import Keypoints2D
 from triangulate.models.build import build_model
 from triangulate.models.weights import save
 from triangulate.pose2d import network as network_module
 from triangulate.poses import load_poses
+from triangulate.recording import Recording
 from triangulate.rig import Rig
 from triangulate.skeleton import Skeleton
+from triangulate.synthetic import observe
+from triangulate.synthetic.draws import seeded
 from triangulate.video import probe, read_frames
 
 
@@ -62,7 +70,41 @@ def test_a_network_that_has_learned_nothing_is_measured_too(
     assert cv2.imread(str(result.picture)).shape == (900, 1600, 3)
     table = dict(film_table(result))
     assert table["recording"] == "2 frames, 4 videos of 1280 x 720"
+    assert table["rig"] == "the true one"
     assert all(isinstance(value, str) for value in table.values())
+    overlay = probe(result.overlay)
+    assert (overlay.num_frames, overlay.fps) == (2, 25)
+    assert result.report is None
+    assert "not a single joint has a position" in result.notes[0]
+
+
+def test_a_calibrated_rig_is_used_in_its_own_world(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, rig, motion = make_scene(0)
+
+    def detect_well(filmed: Recording, network: str, *, cache: bool) -> Keypoints2D:
+        truth = np.load(filmed.videos[0].path.parents[1] / "truth.npz")
+        return observe(truth["positions_m"], rig, motion.skeleton, seeded(5), fps=25.0)[0]
+
+    monkeypatch.setattr("triangulate.detection.detect_recording", detect_well)
+    turn = torch.tensor([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]).double()
+    world_from_new = Rigid(turn, torch.tensor([2.0, -1, 0.5]).double())
+    moved = rig.cameras.cam_from_world @ world_from_new
+    calibrated = replace(rig, cameras=replace(rig.cameras, cam_from_world=moved))
+    calibrated.save(tmp_path / "calibrated.yaml")
+    true = film_walk(tmp_path / "a", 0, num_frames=2)
+    own = film_walk(tmp_path / "b", 0, num_frames=2, rig=tmp_path / "calibrated.yaml")
+    assert (true.calibrated, own.calibrated) == (False, True)
+    assert 0 < true.median_mm < 30
+    assert own.median_mm == pytest.approx(true.median_mm, abs=1e-3)
+    used = Rig.load(own.recording / "rig.yaml")
+    torch.testing.assert_close(used.cameras.centre_world, calibrated.cameras.centre_world)
+    first, second = (load_poses(r.results / "poses.npz").positions_m for r in (true, own))
+    back = second @ turn.numpy().T + np.array([2, -1, 0.5])
+    np.testing.assert_allclose(back, first, atol=1e-4)
+    assert own.report is not None
+    assert "Reconstruction of filmed" in own.report.read_text(encoding="utf-8")
 
 
 def test_the_network_to_use(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,8 +123,13 @@ def test_the_network_to_use(weights: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.slow
 def test_the_shipped_network_reconstructs_the_film(tmp_path: Path) -> None:
-    filmed = run_demo(tmp_path, network=IMAGE_NETWORK).filmed
+    result = run_demo(tmp_path, network=IMAGE_NETWORK, calibrator=BoardCalibration())
+    assert result.calibration is not None
+    assert max(result.calibration.position_mm) < 3
+    assert max(map(abs, result.calibration.focal_percent)) < 0.2
+    filmed = result.filmed
     assert filmed is not None
+    assert filmed.calibrated
     assert filmed.seen > 0.97
     assert filmed.median_px < 6
     assert filmed.median_mm < 30

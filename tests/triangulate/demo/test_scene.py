@@ -56,3 +56,26 @@ def test_it_does_not_read_videos_that_it_did_not_write(tmp_path: Path, name: str
         check_folder(tmp_path)
     stray.rename(stray.with_name("cam2.mp4"))
     check_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["board.yaml", "calibration/rig.yaml", "recordings/board/videos/cam1.mp4"]
+)
+def test_it_does_not_touch_a_calibration_that_it_did_not_make(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text("some: thing\n")
+    with pytest.raises(InputError, match=r"is not the demo's own.*--out"):
+        run_demo(tmp_path)
+    assert (tmp_path / name).read_text() == "some: thing\n"
+    assert not (tmp_path / "rig.yaml").exists()
+
+
+def test_a_calibration_of_ones_own_in_the_demos_folder_stays(tmp_path: Path) -> None:
+    ring_rig(seeded(0)).save(tmp_path / "rig.yaml")
+    own = tmp_path / "calibration" / "rig.yaml"
+    ring_rig(seeded(0)).save(own)
+    check_folder(tmp_path)
+    arrays = ring_rig(seeded(0)).to_arrays()
+    Rig.from_arrays(**{**arrays, "notes": ("real cameras",)}).save(own)
+    with pytest.raises(InputError, match=r"rig\.yaml: is not the demo's own"):
+        check_folder(tmp_path)

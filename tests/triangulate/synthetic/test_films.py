@@ -9,6 +9,7 @@ import torch
 from triangulate.skeleton import Skeleton
 from triangulate.synthetic import render_recording, ring_rig, walk
 from triangulate.synthetic.draws import seeded
+from triangulate.synthetic.films import empty_room
 
 SIZE = (192, 108)
 RIG = ring_rig(seeded(0), num_cameras=3, size=SIZE)
@@ -60,3 +61,12 @@ def test_other_orders_of_joints_are_understood_and_missing_ones_refused() -> Non
     sizes = (SIZE, SIZE, (SIZE[0] + 2, SIZE[1]))
     with pytest.raises(ValueError, match="one size"):
         next(render_recording(seeded(0), MOTION, replace(RIG, sizes=sizes)))
+
+
+def test_the_empty_room_is_that_of_the_film() -> None:
+    room = empty_room(seeded(2), MOTION, RIG)
+    assert room.size == SIZE
+    frame = next(render_recording(seeded(2), MOTION, RIG))
+    same = (frame == room.empty.numpy()).all(-1)
+    assert 0.6 < same.mean() < 0.99  # the person, and the floor's shadow, are not in it
+    assert same[:, :, :8].all()

@@ -131,7 +131,7 @@ def test_an_occluder_is_drawn_over_the_person_and_the_rest_stays() -> None:
 
 def test_the_person_stands_out_from_the_empty_scene() -> None:
     scene = crowd(4, 1).scene
-    backdrop = empty_scene(scene, SIZE)
+    backdrop = empty_scene(scene.cameras, scene.scenery, SIZE)
     image, mask = render(scene, SIZE, num_people(scene))
     again, _ = render(scene, SIZE, num_people(scene), backdrop)
     assert torch.equal(image, again)
