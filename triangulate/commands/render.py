@@ -183,7 +183,7 @@ def draw_scene(wanted: Wanted, film: Film, out: Path | None) -> None:
         progress_bar("drawing", "frames") as report,
         picture_sink(target, film.size, shots.rate, shots.numbers) as write,
     ):
-        for done, picture in enumerate(render_pictures(scene, look, shots, film.size), start=1):
+        for done, picture in enumerate(render_pictures(shots), start=1):
             write(picture)
             report(done, len(shots))
     width, height = film.size

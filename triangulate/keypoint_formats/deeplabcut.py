@@ -30,7 +30,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from triangulate.errors import InputError
 from triangulate.keypoint_formats.input_files import frame_number, one_line
@@ -148,6 +147,8 @@ def _read_csv(path: Path) -> _Table:
     width = min(map(len, header))
     kept = [k for k in range(first, width) if header[-1][k].strip()]  # not Lightning Pose's `set`
     columns = _triples(levels, ([row[k] for row in header] for k in kept), path)
+    import pandas as pd  # takes a while to load, and few need it
+
     try:
         body = pd.read_csv(path, skiprows=len(header), header=None, encoding="utf-8-sig")
         if body.shape[1] != width:
@@ -165,6 +166,8 @@ def _read_csv(path: Path) -> _Table:
 
 
 def _read_h5(path: Path) -> _Table:
+    import pandas as pd
+
     try:
         import tables  # noqa: F401
     except ImportError:

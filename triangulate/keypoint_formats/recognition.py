@@ -6,8 +6,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import h5py
-
 from triangulate.errors import InputError
 from triangulate.keypoint_formats import alphapose, mediapipe
 from triangulate.keypoint_formats.deeplabcut import csv_levels
@@ -98,6 +96,8 @@ def _recognise_npz(file: Path) -> tuple[str | None, str]:
 
 
 def _recognise_h5(file: Path) -> tuple[str | None, str]:
+    import h5py  # takes a while to load, and few need it
+
     try:
         with h5py.File(file, "r") as content:
             if {"tracks", "node_names"} <= content.keys():

@@ -18,15 +18,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 
 from triangulate.errors import InputError
 from triangulate.keypoint_formats.input_files import one_line
 from triangulate.keypoint_formats.view import View
 from triangulate.skeleton import Skeleton, snake_case
+
+if TYPE_CHECKING:
+    import h5py
 
 _REMEDY = "export the analysis HDF5 from SLEAP again"
 _STORED = ("track", "xy", "node", "frame")
@@ -35,6 +37,8 @@ _NOT_TRANSPOSED = ("frame", "node", "xy", "track")
 
 def read_sleap(path: Path) -> View:
     """Read one camera's file."""
+    import h5py  # takes a while to load, and few need it
+
     try:
         with h5py.File(path, "r") as file:
             nodes = [_text(name) for name in file["node_names"][()]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from triangulate.rig import Size
 from triangulate.viewer.contents import Contents
 from triangulate.viewer.look import Look
 from triangulate.viewer.moments import Faces, read_images
-from triangulate.viewer.offscreen import Shot
 from triangulate.viewer.scene import Images, Scene
 from triangulate.viewer.timeline import DEFAULT_FPS
 from triangulate.viewer.viewpoint import camera_of_rig
@@ -53,12 +52,28 @@ class Film:
 
 
 @dataclass(frozen=True)
+class Shot:
+    """A picture to be made.
+
+    Attributes:
+        index: of the frame, among those of the contents.
+        camera: from where it is seen.
+        images: V images of the cameras, None where there is none; or none at all.
+    """
+
+    index: int
+    camera: Camera
+    images: Images = ()
+
+
+@dataclass(frozen=True)
 class Shots:
     """Pictures to be made, one after the other.
 
     Attributes:
         scene: what is seen.
         look: how.
+        size: (width, height) of the pictures.
         indices: (T,) of the frames, among those of the contents.
         cameras: a camera a frame.
         rate: pictures a second.
@@ -67,6 +82,7 @@ class Shots:
 
     scene: Scene
     look: Look
+    size: Size
     indices: np.ndarray
     cameras: list[Camera]
     rate: float
@@ -86,7 +102,8 @@ class Shots:
         """The pictures, with the cameras' images where they are shown."""
         pictures: Iterable[tuple[int, Images]] = ((int(index), ()) for index in self.indices)
         if Layer.images in self.look.layers and len(np.unique(self.indices)) == len(self):
-            pictures = read_images(self.scene.contents, self.indices, self.faces)
+            contents, view = self.scene.contents, self.look.view
+            pictures = read_images(contents, self.indices, self.faces, view)
         for (index, images), camera in zip(pictures, self.cameras, strict=True):
             yield Shot(index, camera, images)
 
@@ -120,11 +137,13 @@ def shots_of(
     elif film.view == STILL:
         cameras = [scene.start.camera(film.size)] * len(indices)
     elif rig is not None and film.view in rig.names:
-        cameras = [camera_of_rig(rig, rig.names.index(film.view), film.size)] * len(indices)
+        view = rig.names.index(film.view)
+        look = replace(look, view=view)
+        cameras = [camera_of_rig(rig, view, film.size)] * len(indices)
     else:
         known = ", ".join([ORBIT, STILL, *(rig.names if rig is not None else ())])
         raise InputError(f"--view {film.view}: there are {known}")
-    return Shots(scene, look, indices, cameras, rate, faces)
+    return Shots(scene, look, film.size, indices, cameras, rate, faces)
 
 
 def _chosen(contents: Contents, film: Film) -> np.ndarray:

@@ -81,7 +81,6 @@ class Viewer:
         self.scene = Scene.of(contents)
         self.look = look or Look(default_colours(contents.motion))
         self.timeline = Timeline(len(contents.frames), contents.rate or DEFAULT_FPS)
-        self.view: int | None = None  # the camera looked from
         self.picked: Picked | None = None
         self._pictures = Pictures(contents, faces)
         self._images: tuple[int, Any] = (-1, ())
@@ -145,7 +144,7 @@ class Viewer:
             case Action.view:
                 rig = self._contents.rig
                 views = range(0 if rig is None else len(rig))
-                self.view_from(_next([None, *views], self.view))
+                self.view_from(_next([None, *views], self.look.view))
             case Action.reset:
                 self.view_from(None)
             case Action.magnify:
@@ -163,12 +162,15 @@ class Viewer:
 
     def view_from(self, view: int | None) -> None:
         """Look through a camera, or, where None, at everything."""
-        self.view, rig, size = view, self._contents.rig, self._size()
+        rig, size = self._contents.rig, self._size()
         if view is None or rig is None:
             camera = self.scene.start.camera(size)
         else:
             camera = camera_of_rig(rig, view, size)
         aim_widget(self.widget, self.scene, camera, size)
+        if view != self.look.view:
+            self._images = -1, ()
+            self._change(view=view)
         self._is_stale = True
 
     def toggle_layer(self, layer: Layer, is_shown: bool) -> None:
@@ -227,13 +229,13 @@ class Viewer:
     def _refresh(self) -> None:
         index = self.timeline.index
         if Layer.images in self.look.layers and self._images[0] != index:
-            self._pictures.ask(index)
+            self._pictures.ask(index, self.look.view)
         if Layer.clouds in self.look.layers and self._cloud[0] != index:
             self._cloud = index, cloud_at(self._contents, index)
         moving = self.scene.moving(self.look, index, self._images[1], self._scale, self._cloud[1])
         self._painter.show({**self._still, **moving, **self._mark(index)})
         moment = moment_text(self._contents, index)
-        self._panel.show(self.look, self.timeline, self.view, moment)
+        self._panel.show(self.look, self.timeline, moment)
         self._panel.tell(self._telling(index))
         self._is_stale = False
 
@@ -266,9 +268,9 @@ class Viewer:
 
     def _on_layout(self, _: Any) -> None:
         self.widget.frame = self._panel.lay_out(self.window.content_rect)
-        if not self._is_aimed or self.view is not None:
+        if not self._is_aimed or self.look.view is not None:
             self._is_aimed = True
-            self.view_from(self.view)
+            self.view_from(self.look.view)
 
     def _on_tick(self) -> bool:
         now = time.monotonic()
@@ -288,13 +290,14 @@ class Viewer:
 
         if event.type != gui.KeyEvent.Type.DOWN:
             return False
-        name = str(event.key).rpartition(".")[2]
-        if name in _DIGITS:
-            number = _DIGITS.index(name)
-            if number < len(Layer) and (layer := list(Layer)[number]) in self._layers():
+        number = int(event.key) - int(gui.KeyName.ONE)
+        if 0 <= number < len(Layer):
+            layer = list(Layer)[number]
+            if layer in self._layers():
                 self.toggle_layer(layer, layer not in self.look.layers)
             return True
-        action = KEYS.get(name)
+        actions = {int(getattr(gui.KeyName, name)): action for name, action in KEYS.items()}
+        action = actions.get(int(event.key))
         if action is not None:
             self.act(action)
         return action is not None
@@ -338,6 +341,3 @@ def _next(values: Any, value: Any) -> Any:
     """The one after a value, around."""
     values = list(values)
     return values[(values.index(value) + 1) % len(values)]
-
-
-_DIGITS = ("ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT")

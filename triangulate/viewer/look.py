@@ -42,6 +42,7 @@ class Look:
         person: the only one shown, counted from 0; None: everybody.
         magnified: how many times too large ellipsoids are drawn.
         trail_s: how long trails are.
+        view: the camera that is looked through: its image lies behind everything.
     """
 
     colour_by: ColourBy = ColourBy.side
@@ -49,6 +50,7 @@ class Look:
     person: int | None = None
     magnified: float = 1.0
     trail_s: float = 1.0
+    view: int | None = None
 
 
 def parse_layers(text: str) -> frozenset[Layer]:

@@ -24,8 +24,8 @@ from triangulate.viewer.reading import read_cloud
 from triangulate.viewer.scene import Images
 from triangulate.viewer.shapes import Dots, Mesh
 
-IMAGE_PX = 480
-"""The longer side of images on the cameras' image planes."""
+IMAGE_PX, BEHIND_PX = 480, 1600
+"""The longer side of images on the cameras' image planes, and of one that lies behind all."""
 
 _AHEAD = 8  # frames that are read and left out rather than looked for anew
 
@@ -42,7 +42,10 @@ class Faces:
 
 
 def read_images(
-    contents: Contents, indices: Sequence[int] | np.ndarray, faces: Faces | None = None
+    contents: Contents,
+    indices: Sequence[int] | np.ndarray,
+    faces: Faces | None = None,
+    view: int | None = None,
 ) -> Generator[tuple[int, Images]]:
     """The cameras' images, made small.
 
@@ -50,6 +53,7 @@ def read_images(
         contents: what the frames are of.
         indices: of the frames, among those of the contents, growing.
         faces: to be hidden.
+        view: the camera that is looked through, whose images stay larger.
 
     Yields:
         A frame's index and V images, None where a camera has none; no images at all where the
@@ -67,7 +71,10 @@ def read_images(
     present = recording.frame_numbers[places] == numbers
     with closing(recording.select_frames(places[present]).frames()) as sets:
         for index, is_there in zip(indices, present.tolist(), strict=True):
-            yield int(index), _small(next(sets), contents, int(index), faces) if is_there else ()
+            yield (
+                int(index),
+                (_small(next(sets), contents, int(index), faces, view) if is_there else ()),
+            )
 
 
 def cloud_at(contents: Contents, index: int) -> Dots | Mesh | None:
@@ -76,12 +83,17 @@ def cloud_at(contents: Contents, index: int) -> Dots | Mesh | None:
     return None if path is None else read_cloud(path)
 
 
-def _small(frame_set: FrameSet, contents: Contents, index: int, faces: Faces | None) -> Images:
+def _small(
+    frame_set: FrameSet, contents: Contents, index: int, faces: Faces | None, view: int | None
+) -> Images:
     images: Images = frame_set.images
     poses = None if contents.motion is None else contents.motion.poses
     if faces is not None and poses is not None and contents.rig is not None:
         images = hide_faces(images, poses, contents.rig, index, faces.keypoints)
-    return [None if image is None else shrunk(image, IMAGE_PX) for image in images]
+    return [
+        None if image is None else shrunk(image, BEHIND_PX if v == view else IMAGE_PX)
+        for v, image in enumerate(images)
+    ]
 
 
 class Pictures:
@@ -96,7 +108,7 @@ class Pictures:
         """Begin to wait."""
         self._contents, self._faces = contents, faces
         self._condition = threading.Condition()
-        self._wanted: int | None = None
+        self._wanted: tuple[int, int | None] | None = None
         self._found: tuple[int, Images] | None = None
         self._is_over = False
         self.failure: str | None = None
@@ -104,10 +116,15 @@ class Pictures:
         if contents.recording is not None:
             self._thread.start()
 
-    def ask(self, index: int) -> None:
-        """Ask for a frame; frames asked for before and not read yet are left out."""
+    def ask(self, index: int, view: int | None = None) -> None:
+        """Ask for a frame; frames asked for before and not read yet are left out.
+
+        Args:
+            index: of the frame, among those of the contents.
+            view: the camera that is looked through, whose image stays larger.
+        """
         with self._condition:
-            self._wanted = index
+            self._wanted = index, view
             self._condition.notify()
 
     def latest(self) -> tuple[int, Images] | None:
@@ -126,25 +143,27 @@ class Pictures:
 
     def _work(self) -> None:
         frames: Generator[tuple[int, Images]] | None = None
-        upcoming = 0
-        while (index := self._next_wanted()) is not None:
+        upcoming, before = 0, None
+        while (wanted := self._next_wanted()) is not None:
+            index, view = wanted
             try:
-                if frames is None or not upcoming <= index < upcoming + _AHEAD:
+                is_near = upcoming <= index < upcoming + _AHEAD
+                if frames is None or not is_near or view != before:
                     if frames is not None:
                         frames.close()
                     rest = np.arange(index, len(self._contents.frames))
-                    frames = read_images(self._contents, rest, self._faces)
+                    frames = read_images(self._contents, rest, self._faces, view)
                 found = next(pair for pair in frames if pair[0] >= index)
             except InputError as error:
                 self.failure = str(error)
                 return
-            upcoming = found[0] + 1
+            upcoming, before = found[0] + 1, view
             with self._condition:
                 self._found = found
         if frames is not None:
             frames.close()
 
-    def _next_wanted(self) -> int | None:
+    def _next_wanted(self) -> tuple[int, int | None] | None:
         with self._condition:
             self._condition.wait_for(lambda: self._is_over or self._wanted is not None)
             wanted, self._wanted = self._wanted, None

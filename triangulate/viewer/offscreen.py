@@ -6,8 +6,7 @@ that is missing: commands call this in a process of its own (`triangulate.viewer
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -15,46 +14,19 @@ from triangulate.drawing.bones import project
 from triangulate.drawing.canvas import BACKGROUND, FINER, TEXT, Canvas, text_width
 from triangulate.drawing.overlay import draw_scale
 from triangulate.drawing.scales import ColourScale
-from triangulate.geometry.camera import Camera
 from triangulate.options import Layer
-from triangulate.rig import Size
+from triangulate.viewer.film import Shot, Shots
 from triangulate.viewer.look import Look, colour_scale
 from triangulate.viewer.moments import cloud_at
 from triangulate.viewer.painting import Painter, aim, errors_only
-from triangulate.viewer.scene import Images, Scene, moment_text
+from triangulate.viewer.scene import Scene, moment_text
 
 
-@dataclass(frozen=True)
-class Shot:
-    """A picture to be made.
-
-    Attributes:
-        index: of the frame, among those of the contents.
-        camera: from where it is seen.
-        images: V images of the cameras, None where there is none; or none at all.
-    """
-
-    index: int
-    camera: Camera
-    images: Images = ()
-
-
-def render_pictures(
-    scene: Scene, look: Look, shots: Iterable[Shot], size: Size
-) -> Iterator[np.ndarray]:
-    """One picture after the other.
-
-    Args:
-        scene: what is drawn.
-        look: what of it, and how.
-        shots: frames, and from where to look; the cameras are of images of `size`.
-        size: (width, height) of the pictures.
-
-    Yields:
-        (H, W, 3) uint8 RGB.
-    """
+def render_pictures(shots: Shots) -> Iterator[np.ndarray]:
+    """One picture (H, W, 3) uint8 RGB after the other."""
     from open3d.visualization import rendering
 
+    scene, look, size = shots.scene, shots.look, shots.size
     fine_size = FINER * size[0], FINER * size[1]
     with errors_only():
         renderer = rendering.OffscreenRenderer(*fine_size)

@@ -92,10 +92,14 @@ class Panel:
         self._slider.set_limits(0, max(frames - 1, 1))
         self._slider.set_on_value_changed(lambda _: asked.go_to(self._slider.int_value))
         self._slider.enabled = self._play.enabled = frames > 1
-        self._moment = gui.Label("frame 000000   0000.00 s")
-        self._rate = gui.Label("0.25 x loop")
-        for widget in (self._play, self._moment, self._rate, self._slider):
-            self.bar.add_child(widget)
+        self._moment, self._rate = gui.Label(""), gui.Label("")
+        self.bar.add_child(self._play)
+        for label, width_em in ((self._moment, 11), (self._rate, 5)):
+            place = gui.Vert(0, gui.Margins(0, round(0.3 * em), 0, 0))
+            place.preferred_width = width_em * em
+            place.add_child(label)
+            self.bar.add_child(place)
+        self.bar.add_child(self._slider)
         window.add_child(self.side)
         window.add_child(self.bar)
 
@@ -109,11 +113,11 @@ class Panel:
         self.bar.frame = gui.Rect(rect.x, rect.get_bottom() - bar, rect.width - side, bar)
         return gui.Rect(rect.x, rect.y, rect.width - side, rect.height - bar)
 
-    def show(self, look: Look, timeline: Timeline, view: int | None, moment: str) -> None:
+    def show(self, look: Look, timeline: Timeline, moment: str) -> None:
         """Show the state."""
         self._colour.selected_index = self._colours.index(look.colour_by)
         self._person.selected_index = 0 if look.person is None else look.person + 1
-        self._view.selected_index = 0 if view is None else view + 1
+        self._view.selected_index = 0 if look.view is None else look.view + 1
         for layer, box in self._layers.items():
             box.checked = layer in look.layers
         self._play.text = "pause" if timeline.is_playing else "play"

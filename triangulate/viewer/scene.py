@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from triangulate.drawing.canvas import BACKGROUND, DIM, GRID, TEXT, Colour
 from triangulate.drawing.scales import ColourScale
@@ -124,7 +125,7 @@ class Scene:
             colours = np.repeat(np.array(AXES, np.uint8)[:, None], 2, axis=1)
             shapes["axes"] = sticks(ends, 0.008 * self.spacing_m, colours)
         if Layer.cameras in look.layers and self.contents.rig is not None:
-            shapes["cameras"] = self._cameras()
+            shapes["cameras"] = self._cameras(look.view)
         if Layer.clouds in look.layers:
             shapes |= {f"still {name}": shape for name, shape in self.contents.still.items()}
         return shapes
@@ -149,15 +150,8 @@ class Scene:
         shapes: dict[str, Shape] = {}
         if self.contents.motion is not None:
             shapes |= self._people(self.contents.motion, look, index, scale)
-        if (
-            Layer.images in look.layers
-            and self.contents.rig is not None
-            and any(image is not None for image in images)
-        ):
-            planes = image_planes(self.contents.rig, self.depth_m, _IMAGE_PARTS)
-            for name, plane, image in zip(self.contents.rig.names, planes, images, strict=True):
-                if image is not None:
-                    shapes[f"image {name}"] = Sheet(plane, image)
+        if Layer.images in look.layers:
+            shapes |= self._images(images, look.view)
         if Layer.clouds in look.layers and cloud is not None:
             shapes["cloud"] = cloud
         return shapes
@@ -172,18 +166,22 @@ class Scene:
                 labels.append(Label(f"{'xyz'[axis]} {length:g} m", place, colour))
         if Layer.cameras in look.layers and self.contents.rig is not None:
             tops = image_planes(self.contents.rig, self.depth_m)[:, 0].mean(axis=1)
-            lifted = tops + 0.25 * self.depth_m * self.ground.up
-            names = self.contents.rig.names
-            labels += [Label(name, place, TEXT) for name, place in zip(names, lifted, strict=True)]
+            lifted = tops + 0.3 * self.depth_m * self.ground.up
+            pairs = enumerate(zip(self.contents.rig.names, lifted, strict=True))
+            labels += [Label(name, at, TEXT) for v, (name, at) in pairs if v != look.view]
         return labels
 
-    def _cameras(self) -> Lines:
-        """Frusta, the upper edge of the image brighter, and a plumb line to the floor."""
+    def _cameras(self, view: int | None) -> Lines:
+        """Frusta, the upper edge of the image brighter, and a plumb line to the floor.
+
+        The one that is looked through is left out.
+        """
         rig = self.contents.rig
         if rig is None:
             raise ValueError("the contents must have a rig")
-        corners = image_planes(rig, self.depth_m)[:, [0, 0, 1, 1], [0, 1, 1, 0]]  # (V, 4, 3)
-        centres = rig.cameras.centre_world.numpy()
+        others = np.arange(len(rig)) != (-1 if view is None else view)
+        corners = image_planes(rig, self.depth_m)[others][:, [0, 0, 1, 1], [0, 1, 1, 0]]
+        centres = rig.cameras.centre_world.numpy()[others]
         spokes = np.stack(np.broadcast_arrays(centres[:, None], corners), axis=2).reshape(-1, 2, 3)
         plumb = np.stack([centres, self.ground.shadow(centres)], axis=1)
         frames, upper = outline(corners), corners[:, :2]
@@ -196,6 +194,25 @@ class Scene:
             ]
         )
         return Lines(ends, colours, 1.6)
+
+    def _images(self, images: Images, view: int | None) -> dict[str, Shape]:
+        """The cameras' images on their image planes."""
+        rig = self.contents.rig
+        if rig is None or not any(image is not None for image in images):
+            return {}
+        planes = image_planes(rig, self.depth_m, _IMAGE_PARTS)
+        if view is not None:
+            planes[view] = image_planes(rig, self._behind_m(view), _IMAGE_PARTS)[view]
+        pairs = zip(rig.names, planes, images, strict=True)
+        return {f"image {name}": Sheet(at, image) for name, at, image in pairs if image is not None}
+
+    def _behind_m(self, view: int) -> float:
+        """How far before a camera nothing else is."""
+        if self.contents.rig is None:
+            raise ValueError("the contents must have a rig")
+        camera = self.contents.rig.cameras[view]
+        depths = camera.cam_from_world.apply(torch.from_numpy(self.shown_m))[:, 2]
+        return 1.2 * max(float(depths.max()), self.depth_m)
 
     def _people(
         self, motion: Motion, look: Look, index: int, scale: ColourScale | None
