@@ -18,7 +18,6 @@ from triangulate.recording.sizes import fit_rig_to_keypoints
 from triangulate.rig import Rig
 from triangulate.rig_formats import load_rig
 from triangulate.skeleton import Skeleton
-from triangulate.sync.keypoints import pair_keypoints
 
 
 def open_recording(
@@ -126,4 +125,8 @@ def _put_together(
     if keypoints.offsets_s is not None:
         return keypoints, [f"{sync}: left aside, as the keypoints' frames are paired by offsets"]
     late_s, notes = offsets_beside("", sync, keypoints.names, rig_names)
-    return (keypoints if late_s is None else pair_keypoints(keypoints, late_s)), notes
+    if late_s is None:
+        return keypoints, notes
+    from triangulate.sync.keypoints import pair_keypoints  # brings in half of scipy
+
+    return pair_keypoints(keypoints, late_s), notes

@@ -7,10 +7,11 @@ import ctypes.util
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from triangulate.arguments import check_existing
 from triangulate.commands.viewing import Wanted, faces_of, look_of, open_contents
 from triangulate.errors import InputError
 from triangulate.options import (
@@ -33,6 +34,11 @@ from triangulate.options import (
     UpOption,
     parse_bindings,
 )
+
+if TYPE_CHECKING:
+    from triangulate.viewer.contents import Contents
+    from triangulate.viewer.look import Look
+    from triangulate.viewer.moments import Faces
 
 _WITHOUT = "`triangulate render` draws the same scene into a file, without a display"
 
@@ -64,6 +70,7 @@ def view(
     Keys and mouse are explained in the window.
     """
     check_display()
+    check_existing(sources)
     options = {"on_size_mismatch": on_size_mismatch, "match": match, "fps": fps, "sync": sync}
     wanted = Wanted(
         tuple(sources),
@@ -114,8 +121,11 @@ def check_display() -> None:
 
 
 def open_window(wanted: Wanted) -> None:
-    """Open what was asked for, until the window is closed; in a process of its own."""
-    contents = open_contents(wanted)
-    from triangulate.viewer.interactive import show
+    """Show what was asked for until the window is closed; in a process of its own."""
+    from triangulate.viewer.window import show
 
-    show(contents, look_of(wanted, contents), faces_of(wanted, contents))
+    def read() -> tuple[Contents, Look, Faces | None]:
+        contents = open_contents(wanted)
+        return contents, look_of(wanted, contents), faces_of(wanted, contents)
+
+    show(read)

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scipy.spatial.transform import Rotation
-
 from triangulate.rig import Rig
 from triangulate.rig_formats import limits, toml_cameras
 from triangulate.rig_formats.calibration import METRES, Calibration, apart_hint
@@ -56,6 +54,8 @@ def text(rig: Rig) -> str:
 
 def entries(rig: Rig, unit: str, *, holds_fisheye: bool) -> list[dict[str, Any]]:
     """What a camera's table holds in the files of anipose and Pose2Sim, for each camera."""
+    from scipy.spatial.transform import Rotation
+
     limits.check_sizes_known(rig)
     limits.check_lenses(rig, {"radtan", "fisheye"} if holds_fisheye else {"radtan"})
     limits.check_no_skew(rig)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from triangulate.errors import InputError
 from triangulate.rig import Rig, Size
@@ -133,6 +132,8 @@ def as_numbers(what: str, values: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 def rotation_matrix(entry: Any, key: str) -> np.ndarray:
     """A rotation given as a Rodrigues vector or as a matrix, (3, 3)."""
+    from scipy.spatial.transform import Rotation
+
     values = numbers(entry, key, (-1,))
     if values.size == 9:
         return values.reshape(3, 3)

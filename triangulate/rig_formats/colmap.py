@@ -18,7 +18,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from triangulate.errors import InputError
 from triangulate.rig import Rig
@@ -95,6 +94,8 @@ def texts(rig: Rig) -> dict[str, str]:
         InputError: where the format cannot hold the rig: a name has spaces or slashes, an image
             size is missing, or K has skew.
     """
+    from scipy.spatial.transform import Rotation
+
     for name in rig.names:
         if re.search(r"[\s/\\]", name) or not name.isprintable():
             raise InputError(
@@ -201,6 +202,8 @@ def _names(images: Sequence[str]) -> list[str]:
 
 
 def _read_camera(entry: tuple[Mapping[str, Any], Mapping[str, Any]]) -> CameraNumbers:
+    from scipy.spatial.transform import Rotation
+
     image, cameras = entry
     camera = cameras.get(image["camera"])
     if camera is None:

@@ -15,8 +15,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from scipy.spatial.transform import Rotation
-
 from triangulate.errors import InputError
 from triangulate.rig import Rig
 from triangulate.rig_formats import limits
@@ -69,6 +67,8 @@ def texts(rig: Rig) -> dict[str, str]:
         InputError: where the format cannot hold the rig: a name has a dot or other signs that keys
             cannot have, an image size is missing, a lens is not radtan, or K has skew.
     """
+    from scipy.spatial.transform import Rotation
+
     for name in rig.names:
         _check_name(name)
     limits.check_sizes_known(rig)

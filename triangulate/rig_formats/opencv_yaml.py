@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from triangulate.errors import InputError
 from triangulate.rig import Rig
@@ -56,6 +55,8 @@ def text(rig: Rig) -> str:
         InputError: where the format cannot hold the rig: a name has a comma or ends in spaces, an
             image size is missing, or K has skew (OpenCV's projection drops it).
     """
+    from scipy.spatial.transform import Rotation
+
     for name in rig.names:
         if "," in name or name != name.strip() or not name.isprintable():
             raise InputError(

@@ -23,7 +23,6 @@ from functools import partial
 from xml.etree import ElementTree
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from triangulate.errors import InputError
 from triangulate.rig_formats.calibration import Calibration, CameraNumbers, as_numbers
@@ -54,6 +53,8 @@ def read(root: Element, radial: str | None) -> Calibration:
 
 
 def _read_camera(radial: str | None, camera: Element) -> CameraNumbers:
+    from scipy.spatial.transform import Rotation
+
     frame = _key_frame(camera)
     width, height = _values(camera, "SENSOR_SIZE", 2)
     if _values(camera, "SKEW", 1, default="0")[0] != 0:

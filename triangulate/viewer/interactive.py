@@ -1,10 +1,4 @@
-"""The viewer's window.
-
->>> show(Contents("walk", Motion.of(poses), rig))
-
-A window that cannot be opened ends the whole process: commands call this in a process of its own
-(`triangulate.viewer.apart`).
-"""
+"""What goes on in the viewer's window."""
 
 from __future__ import annotations
 
@@ -20,7 +14,7 @@ from triangulate.viewer.contents import Contents
 from triangulate.viewer.keys import KEYS, Action
 from triangulate.viewer.look import Look, colour_scale, default_colours
 from triangulate.viewer.moments import Faces, Pictures, cloud_at
-from triangulate.viewer.painting import Painter, aim_widget, errors_only
+from triangulate.viewer.painting import Painter, aim_widget
 from triangulate.viewer.panel import Asked, Panel
 from triangulate.viewer.picking import Picked, description, nearest, on_screen
 from triangulate.viewer.scene import Scene, moment_text
@@ -28,33 +22,9 @@ from triangulate.viewer.shapes import Dots, Mesh, Shape, balls
 from triangulate.viewer.timeline import DEFAULT_FPS, Timeline
 from triangulate.viewer.viewpoint import camera_of_rig
 
-SIZE = 1280, 800
 MAGNIFIED = (1.0, 3.0, 10.0)
 _STILL_PX = 4  # a click that moves the mouse farther turns the view instead
 _MARK = np.array([[255, 235, 59]], np.uint8)
-
-
-def show(contents: Contents, look: Look | None = None, faces: Faces | None = None) -> None:
-    """Open a window, and return when it is closed.
-
-    Args:
-        contents: what is shown.
-        look: how; None: as usual.
-        faces: to be hidden in the cameras' images.
-
-    Raises:
-        InputError: a file that cannot be read when it is needed.
-    """
-    from open3d.visualization import gui
-
-    application = gui.Application.instance
-    with errors_only():
-        application.initialize()
-        viewer = Viewer(application, contents, look, faces)
-        try:
-            application.run()
-        finally:
-            viewer.close()
 
 
 class Viewer:
@@ -62,6 +32,7 @@ class Viewer:
 
     Args:
         application: Open3D's, initialised.
+        window: an empty one of it.
         contents: what is shown.
         look: how; None: as usual.
         faces: to be hidden in the cameras' images.
@@ -70,11 +41,12 @@ class Viewer:
     def __init__(
         self,
         application: Any,
+        window: Any,
         contents: Contents,
         look: Look | None = None,
         faces: Faces | None = None,
     ) -> None:
-        """Open the window."""
+        """Fill the window."""
         from open3d.visualization import gui, rendering
 
         self._application, self._contents = application, contents
@@ -89,7 +61,8 @@ class Viewer:
         self._labels: list[Any] = []
         self._is_stale = True
 
-        self.window = application.create_window(f"triangulate: {contents.title}", *SIZE)
+        self.window = window
+        window.title = f"triangulate: {contents.title}"
         self.widget = gui.SceneWidget()
         self.widget.scene = rendering.Open3DScene(self.window.renderer)
         self._painter = Painter(self.widget.scene, BACKGROUND, self.window.scaling)

@@ -16,9 +16,10 @@ from triangulate.drawing.overlay import draw_scale
 from triangulate.drawing.scales import ColourScale
 from triangulate.options import Layer
 from triangulate.viewer.film import Shot, Shots
+from triangulate.viewer.library import errors_only
 from triangulate.viewer.look import Look, colour_scale
 from triangulate.viewer.moments import cloud_at
-from triangulate.viewer.painting import Painter, aim, errors_only
+from triangulate.viewer.painting import Painter, aim
 from triangulate.viewer.scene import Scene, moment_text
 
 

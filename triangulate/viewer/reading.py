@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from triangulate.errors import InputError
-from triangulate.viewer.painting import errors_only
+from triangulate.viewer.library import errors_only
 from triangulate.viewer.shapes import Dots, Mesh, shaded
 
 CLOUD_SUFFIXES = (".ply", ".pcd", ".xyz", ".xyzn", ".xyzrgb", ".pts")

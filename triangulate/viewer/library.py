@@ -1,0 +1,28 @@
+"""Open3D, loaded quickly and without its chatter."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any
+
+
+def without_web_server() -> None:
+    """Let Open3D load without the web server (dash) behind its notebook figures.
+
+    It takes a third of the time until a window opens, and nothing here uses it. A program that has
+    Open3D loaded already keeps what it has.
+    """
+    name = "open3d.visualization.draw_plotly"
+    if "open3d" not in sys.modules:
+        left_out = types.ModuleType(name)
+        for function in ("get_plotly_fig", "draw_plotly", "draw_plotly_server"):
+            setattr(left_out, function, None)
+        sys.modules[name] = left_out
+
+
+def errors_only() -> Any:
+    """A context in which Open3D does not tell which graphics it found."""
+    import open3d as o3d
+
+    return o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error)
