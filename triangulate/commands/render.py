@@ -54,10 +54,6 @@ if TYPE_CHECKING:
     from triangulate.rig import Rig
     from triangulate.viewer.film import Film
 
-_NO_VULKAN = (
-    "pictures without a display need Vulkan, in software where there is no GPU: on Debian and "
-    "Ubuntu, apt-get install mesa-vulkan-drivers libvulkan1. `--overlay` needs neither"
-)
 _SCENE_SIZE = (1280, 720)
 
 
@@ -154,11 +150,11 @@ def render(
     if overlay:
         _draw_overlay(wanted, out, parse_picture_size(size), frames, every or 1)
         return
-    from triangulate.viewer.apart import run_apart
+    from triangulate.viewer.apart import NO_VULKAN, run_apart
     from triangulate.viewer.film import Film
 
     film = Film(parse_picture_size(size) or _SCENE_SIZE, view, turn, frames, every or 1)
-    run_apart(draw_scene, wanted, film, out, remedy=_NO_VULKAN)
+    run_apart(draw_scene, wanted, film, out, remedy=f"{NO_VULKAN}. `--overlay` needs neither")
 
 
 # --- The scene in space ---------------------------------------------------------------------------
@@ -166,29 +162,15 @@ def render(
 
 def draw_scene(wanted: Wanted, film: Film, out: Path | None) -> None:
     """Draw what was asked for into a file; in a process of its own."""
-    from triangulate.drawing.sinks import check_target, picture_sink
-    from triangulate.output import check_writable
-    from triangulate.viewer.film import shots_of
-    from triangulate.viewer.offscreen import render_pictures
-    from triangulate.viewer.scene import Scene
+    from triangulate.viewer.filming import write_film
 
     contents = open_contents(wanted)
     look, faces = look_of(wanted, contents), faces_of(wanted, contents)
-    scene, is_video = Scene.of(contents), out is None or out.suffix.lower() == ".mp4"
-    shots = shots_of(scene, look, film, faces, turns_about=is_video)
     target = out or _default_target(wanted.sources[0])
-    check_target(target, len(shots))
-    check_writable(target.parent if target.suffix else target)
-    with (
-        progress_bar("drawing", "frames") as report,
-        picture_sink(target, film.size, shots.rate, shots.numbers) as write,
-    ):
-        for done, picture in enumerate(render_pictures(shots), start=1):
-            write(picture)
-            report(done, len(shots))
+    with progress_bar("drawing", "frames") as report:
+        count = write_film(target, contents, look, film, faces, report)
     width, height = film.size
-    pairs = [("frames", f"{len(shots)}, {width} x {height}"), ("written to", str(target))]
-    print_pairs("Scene", pairs)
+    print_pairs("Scene", [("frames", f"{count}, {width} x {height}"), ("written to", str(target))])
 
 
 def _default_target(source: Path) -> Path:

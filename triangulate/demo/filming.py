@@ -44,6 +44,7 @@ class FilmResult:
         results: the folder of the poses.
         picture: of the result.
         overlay: the poses on the videos, a video.
+        scene: the poses in space, a video; None where none could be drawn.
         report: the page that says how far the poses can be trusted; None without plotly.
         network: the weights.
         calibrated: whether the rig is one that was calibrated; else it is the true one.
@@ -65,6 +66,7 @@ class FilmResult:
     results: Path
     picture: Path
     overlay: Path
+    scene: Path | None
     report: Path | None
     network: str
     calibrated: bool
@@ -145,6 +147,7 @@ def film_walk(
         results=recording / "out",
         picture=shown.picture,
         overlay=shown.overlay,
+        scene=shown.scene,
         report=shown.report,
         network=str(network),
         calibrated=rig is not None,
@@ -181,6 +184,7 @@ def film_table(result: FilmResult) -> list[tuple[str, str]]:
         ("results", str(result.results)),
         ("picture", str(result.picture)),
         ("poses on the videos", str(result.overlay)),
+        ("poses in space", str(result.scene or "not drawn")),
         *([("report", str(result.report))] if result.report else []),
     ]
 

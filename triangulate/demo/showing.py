@@ -1,4 +1,4 @@
-"""What shows the filmed walk's result: a picture, the poses on the videos, and the report."""
+"""What shows the filmed walk's result: a picture, two videos of the poses, and the report."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ from triangulate.keypoints import Keypoints2D
 from triangulate.poses import Poses3D
 from triangulate.recording import Recording
 from triangulate.video import read_frames
+from triangulate.viewer.apart import NO_VULKAN, run_apart
+from triangulate.viewer.film import Film
+from triangulate.viewer.look import Look
+
+SCENE_SIZE = 800, 450
 
 _TITLE = "triangulate demo: the walk on rendered video, read by an image network"
 
@@ -28,12 +33,14 @@ class Shown:
     Attributes:
         picture: one frame.
         overlay: a video.
+        scene: a video of it in space; None where none could be drawn.
         report: a page; None where none could be written.
         notes: what is missing, for people.
     """
 
     picture: Path
     overlay: Path
+    scene: Path | None
     report: Path | None
     notes: tuple[str, ...]
 
@@ -56,15 +63,22 @@ def show(
         error_mm: (T, J), NaN where there is no position.
         stages: is told what is being done.
     """
-    picture, overlay, page = (folder / n for n in ("result.png", "overlay.mp4", "report.html"))
+    names = ("result.png", "overlay.mp4", "scene.mp4", "report.html")
+    picture, overlay, scene, page = (folder / name for name in names)
     with stages.part("drawing the poses on the videos"):
         write_picture(picture, recording, poses, keypoints, telling_frame(poses, error_mm))
         write_overlay(overlay, recording, poses)
+    with stages.part("drawing the poses in space"):
+        no_scene = write_scene(scene, recording, poses)
     with stages.part("writing the report"):
-        why_none = write_report(page, recording, poses)
-    if why_none is None:
-        return Shown(picture, overlay, page, ())
-    return Shown(picture, overlay, None, (f"there is no report: {why_none}",))
+        no_page = write_report(page, recording, poses)
+    notes = [
+        *([f"there is no film of the scene: {no_scene}"] if no_scene else []),
+        *([f"there is no report: {no_page}"] if no_page else []),
+    ]
+    return Shown(
+        picture, overlay, None if no_scene else scene, None if no_page else page, tuple(notes)
+    )
 
 
 def write_picture(
@@ -83,6 +97,23 @@ def write_overlay(path: Path, recording: Recording, poses: Poses3D) -> None:
     with picture_sink(path, sheet.size, rate_of(chosen, poses), chosen.frame_numbers) as write:
         for picture in overlay_pictures(chosen, poses, rows, sheet):
             write(picture)
+
+
+def write_scene(path: Path, recording: Recording, poses: Poses3D) -> str | None:
+    """The poses in space, as `triangulate render` draws them; or why they could not be drawn."""
+    try:
+        run_apart(_film_scene, path, recording, poses, remedy=NO_VULKAN)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def _film_scene(path: Path, recording: Recording, poses: Poses3D) -> None:
+    from triangulate.viewer.contents import Contents, Motion
+    from triangulate.viewer.filming import write_film
+
+    contents = Contents("the filmed walk", Motion.of(poses), recording.rig, recording)
+    write_film(path, contents, Look(), Film(SCENE_SIZE))
 
 
 def write_report(path: Path, recording: Recording, poses: Poses3D) -> str | None:

@@ -7,6 +7,7 @@ fails. What it prints goes to a file of which only a reason is told.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import multiprocessing
 import os
 import re
@@ -19,6 +20,12 @@ from typing import Any
 
 from triangulate.errors import InputError
 
+NO_VULKAN = (
+    "pictures without a display need Vulkan, in software where there is no GPU: on Debian and "
+    "Ubuntu, apt-get install mesa-vulkan-drivers libvulkan1"
+)
+"""The remedy where pictures cannot be drawn."""
+
 
 def run_apart(work: Callable[..., None], *arguments: Any, remedy: str) -> None:
     """Call a function in a new process, and wait until it is done.
@@ -29,8 +36,12 @@ def run_apart(work: Callable[..., None], *arguments: Any, remedy: str) -> None:
         remedy: what to do where the process crashes, for the message.
 
     Raises:
-        InputError: the function raised one, or the process crashed.
+        InputError: the function raised one, the process crashed, or Open3D is not installed.
     """
+    if importlib.util.find_spec("open3d") is None:
+        raise InputError(
+            'this needs Open3D, which is not installed: pip install "triangulate[view]"'
+        )
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     with tempfile.TemporaryDirectory(prefix="triangulate-") as folder:
