@@ -20,7 +20,8 @@ from triangulate.viewer.contents import Contents
 from triangulate.viewer.keys import KEYS, Action
 from triangulate.viewer.look import Look, colour_scale, default_colours
 from triangulate.viewer.moments import Faces, Pictures, cloud_at
-from triangulate.viewer.painting import Painter, aim_widget, errors_only
+from triangulate.viewer.painting import Painter, aim_widget
+from triangulate.viewer.reading import errors_only
 from triangulate.viewer.panel import Asked, Panel
 from triangulate.viewer.picking import Picked, description, nearest, on_screen
 from triangulate.viewer.scene import Scene, moment_text

@@ -27,6 +27,8 @@ def read_motion(path: Path) -> Motion:
         raise InputError(f"{path}: there is no such file")
     try:
         return _read_trc(path) if path.suffix.lower() == ".trc" else _read_c3d(path)
+    except ImportError:
+        raise InputError(f'{path}: needs ezc3d: pip install "triangulate[export]"') from None
     except (ValueError, IndexError, KeyError, OSError, RuntimeError) as error:
         kind = path.suffix[1:].upper()
         raise InputError(f"{path}: is no {kind} file, or a broken one ({error})") from None
@@ -81,10 +83,8 @@ def _read_trc(path: Path) -> Motion:
 
 
 def _read_c3d(path: Path) -> Motion:
-    try:
-        import ezc3d
-    except ImportError:
-        raise InputError(f'{path}: needs ezc3d: pip install "triangulate[export]"') from None
+    import ezc3d
+
     file = ezc3d.c3d(str(path))
     point = file["parameters"]["POINT"]
     names = [str(name).strip() for name in point["LABELS"]["value"]]

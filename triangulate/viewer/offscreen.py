@@ -20,7 +20,8 @@ from triangulate.options import Layer
 from triangulate.rig import Size
 from triangulate.viewer.look import Look, colour_scale
 from triangulate.viewer.moments import cloud_at
-from triangulate.viewer.painting import Painter, aim, errors_only
+from triangulate.viewer.painting import Painter, aim
+from triangulate.viewer.reading import errors_only
 from triangulate.viewer.scene import Images, Scene, moment_text
 
 

@@ -16,13 +16,6 @@ from triangulate.viewer.shapes import Dots, Lines, Mesh, Shape, Sheet
 NEAR_M = 0.02
 
 
-def errors_only() -> Any:
-    """A context in which Open3D does not tell which graphics it found."""
-    import open3d as o3d
-
-    return o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error)
-
-
 class Painter:
     """Puts shapes into an Open3D scene, and takes out those that are gone.
 

@@ -8,13 +8,19 @@ from typing import Any
 import numpy as np
 
 from triangulate.errors import InputError
-from triangulate.viewer.painting import errors_only
 from triangulate.viewer.shapes import Dots, Mesh, shaded
 
 CLOUD_SUFFIXES = (".ply", ".pcd", ".xyz", ".xyzn", ".xyzrgb", ".pts")
 MESH_SUFFIXES = (".obj", ".stl", ".off")
 
 _PLAIN = np.array([176, 190, 210], np.uint8)
+
+
+def errors_only() -> Any:
+    """A context in which Open3D does not tell which graphics it found."""
+    import open3d as o3d
+
+    return o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error)
 
 
 def read_cloud(path: Path) -> Dots | Mesh:
@@ -33,7 +39,7 @@ def read_cloud(path: Path) -> Dots | Mesh:
             mesh = o3d.io.read_triangle_mesh(path)
             if len(mesh.triangles):
                 return _mesh(mesh, path)
-        cloud = o3d.io.read_point_cloud(path, remove_nan_points=True)
+        cloud = o3d.io.read_point_cloud(path, remove_nan_points=True, remove_infinite_points=True)
     points = np.asarray(cloud.points)
     if not len(points):
         raise InputError(f"{path}: is no point cloud or mesh, or an empty or broken one")
