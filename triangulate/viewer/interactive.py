@@ -21,9 +21,9 @@ from triangulate.viewer.keys import KEYS, Action
 from triangulate.viewer.look import Look, colour_scale, default_colours
 from triangulate.viewer.moments import Faces, Pictures, cloud_at
 from triangulate.viewer.painting import Painter, aim_widget
-from triangulate.viewer.reading import errors_only
 from triangulate.viewer.panel import Asked, Panel
 from triangulate.viewer.picking import Picked, description, nearest, on_screen
+from triangulate.viewer.reading import errors_only
 from triangulate.viewer.scene import Scene, moment_text
 from triangulate.viewer.shapes import Dots, Mesh, Shape, balls
 from triangulate.viewer.timeline import DEFAULT_FPS, Timeline

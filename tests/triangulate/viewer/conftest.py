@@ -29,7 +29,9 @@ def poses(rig: Rig) -> Poses3D:
     In frame 5, joint 4 of the first is missing; it was seen by cam1 and not used, not seen by cam2.
     """
     motions = [walk(seeded(p), NUM_FRAMES, FPS, half_length_m=0.5) for p in range(2)]
-    positions = np.stack([motions[0].positions_m, motions[1].positions_m + [1.5, 0, 0]], axis=1)
+    positions = np.stack(
+        [motions[0].positions_m, motions[1].positions_m + np.array([1.5, 0, 0])], axis=1
+    )
     reason = np.zeros(positions.shape[:3], np.uint8)
     positions[5, 0, 4], reason[5, 0, 4] = np.nan, Reason.too_few_views
     deviations = np.linspace(1e-3, 9e-3, positions.shape[2])[:, None, None]  # metres, by joint

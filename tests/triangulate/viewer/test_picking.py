@@ -41,7 +41,7 @@ def opengl(camera, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 def test_points_are_on_the_screen_where_our_camera_sees_them(
     leading: tuple[int, ...], rig: Rig
 ) -> None:
-    points = np.random.default_rng(0).uniform(-1, 1, (*leading, 3)) + [0, 0, 1]
+    points = np.random.default_rng(0).uniform(-1, 1, (*leading, 3)) + np.array([0, 0, 1])
     eye = Viewpoint(np.array([3.0, -4, 2]), np.array([0.0, 0, 1]), np.array([0.0, 0, 1]))
     for camera in (eye.camera(SIZE), camera_of_rig(rig, 2, SIZE)):
         found = on_screen(points, *opengl(camera, SIZE), SIZE)

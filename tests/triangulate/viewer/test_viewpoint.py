@@ -77,7 +77,7 @@ def test_a_rigs_camera_sees_what_it_saw_but_for_the_lens(size: tuple[int, int], 
     camera = camera_of_rig(rig, 1, size)
     arrays = rig.select(["cam2"]).to_arrays()
     pinhole = Rig.from_arrays(**{**arrays, "dist": None, "lens": "radtan"}).cameras[0]
-    points = np.random.default_rng(0).uniform(-1, 1, (50, 3)) + [0, 0, 1]
+    points = np.random.default_rng(0).uniform(-1, 1, (50, 3)) + np.array([0, 0, 1])
     expected = project(pinhole, points)
     scale = min(size[0] / 240, size[1] / 180)
     border = (np.array(size) - scale * np.array([240, 180])) / 2
