@@ -260,8 +260,8 @@ def _points_of(contents: Contents) -> np.ndarray:
     models = list(contents.still.values())
     if contents.motion is None and not models:
         paths = [contents.sequence[number] for number in sorted(contents.sequence)]
-        some = sorted({0, len(paths) // 2, len(paths) - 1}) if paths else []
-        models = [read_cloud(paths[place]) for place in some]
+        places = {0, len(paths) // 2, len(paths) - 1} if paths else set()
+        models = [read_cloud(paths[place]) for place in sorted(places)]
     for shape in models:
         points = shape.points_m if isinstance(shape, Dots) else shape.vertices_m
         parts.append(without_strays(points[:: max(1, len(points) // 5000)]))

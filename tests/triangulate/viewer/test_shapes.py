@@ -106,6 +106,13 @@ def test_rings_lie_on_the_ellipsoid_that_holds_95_percent() -> None:
     np.testing.assert_allclose(joined[..., 1, :], np.roll(joined[..., 0, :], -1, axis=2), atol=1e-9)
 
 
+def test_rings_lie_in_the_planes_of_the_axes() -> None:
+    lines = rings(np.zeros((1, 3)), np.diag([1.0, 4.0, 9.0])[None], GREY)
+    extents = np.abs(lines.ends_m).reshape(3, -1, 3).max(axis=1) / CHI_95
+    by_plane = extents[np.argsort(extents.argmin(axis=1))]  # the first has no x
+    np.testing.assert_allclose(by_plane, [[0, 2, 3], [1, 0, 3], [1, 2, 0]], atol=1e-9)
+
+
 def test_a_flat_ellipsoid_is_an_ellipse() -> None:
     lines = rings(np.zeros((1, 3)), np.diag([1.0, 4.0, 0.0])[None], GREY)
     np.testing.assert_allclose(np.abs(lines.ends_m).max((0, 1)), [CHI_95, 2 * CHI_95, 0], atol=1e-6)

@@ -45,6 +45,12 @@ def test_without_a_loop_it_stops_at_the_end_and_begins_again() -> None:
     assert (timeline.index, timeline.is_playing) == (0, True)
 
 
+def test_the_last_frame_is_shown_as_long_as_the_others() -> None:
+    timeline = Timeline(10, fps=10.0, place=8.9, is_playing=True, loops=False)
+    assert timeline.advance(0.1) and timeline.is_playing and timeline.index == 9
+    assert timeline.advance(0.1) and not timeline.is_playing
+
+
 def test_a_stop_is_told_once_though_the_frame_is_the_same() -> None:
     timeline = Timeline(10, fps=10.0, place=9.0, is_playing=True, loops=False)
     assert timeline.advance(0.2) and not timeline.is_playing
