@@ -61,7 +61,8 @@ def _unique(names: Sequence[str]) -> list[str]:
 
 def _read_trc(path: Path) -> Motion:
     """OpenSim's marker file: five lines of header, tabs, blanks where a marker is missing."""
-    lines = path.read_text("utf-8-sig").splitlines()
+    # The first line may hold a path in whatever encoding.
+    lines = path.read_text("utf-8-sig", errors="replace").splitlines()
     if not lines or not lines[0].startswith("PathFileType"):
         raise ValueError("its first line does not begin with PathFileType")
     values = dict(zip(lines[1].split("\t"), lines[2].split("\t"), strict=False))

@@ -120,6 +120,12 @@ def test_a_trc_of_another_program(tmp_path: Path) -> None:
     assert (motion.fps, motion.up_axis) == (120.0, "y")
 
 
+def test_a_trc_with_a_path_in_another_encoding(tmp_path: Path) -> None:
+    text = (HEADER + ROWS).replace("data", "M\u00fcller")
+    (tmp_path / "a.trc").write_bytes(text.encode("cp1252"))
+    assert read_motion(tmp_path / "a.trc").positions_m.shape == (3, 1, 2, 3)
+
+
 def test_a_trc_of_pose2sim(shared, tmp_path: Path) -> None:
     motion = read_motion(shared / "pose2sim_balancing/S00_P00_T01_BalancingTrial_0-100.trc")
     assert motion.positions_m.shape == (100, 1, 21, 3) and len(motion.skeleton.edges) > 12
