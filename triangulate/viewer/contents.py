@@ -18,6 +18,8 @@ from triangulate.viewer.shapes import Dots, Mesh
 SAMPLED_FRAMES = 400
 """Of long recordings, what says how large everything is."""
 
+_SEARCHED_AT_ONCE = 10_000  # frames
+
 
 @dataclass(frozen=True)
 class Motion:
@@ -51,10 +53,28 @@ class Motion:
             poses,
         )
 
+    @property
+    def has_points(self) -> bool:
+        """Whether any point has a position in any frame."""
+        return bool(self._is_filled(self.sampled()).any())
+
     def sampled(self, count: int = SAMPLED_FRAMES) -> np.ndarray:
-        """(S,) indices of frames all over it, at most `count`."""
+        """(S,) indices of frames all over it, at most `count`.
+
+        Where nobody is in any of these, they are of the frames with somebody, if there are any.
+        """
         total = len(self.positions_m)
-        return np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(int))
+        sample = _spread(np.arange(total), count)
+        if self._is_filled(sample).any():
+            return sample
+        starts = range(0, total, _SEARCHED_AT_ONCE)
+        parts = [self._is_filled(slice(start, start + _SEARCHED_AT_ONCE)) for start in starts]
+        filled = np.flatnonzero(np.concatenate([np.zeros(0, bool), *parts]))
+        return _spread(filled, count) if len(filled) else sample
+
+    def _is_filled(self, rows: np.ndarray | slice) -> np.ndarray:
+        """(F,) whether any point of these frames has a position."""
+        return np.isfinite(self.positions_m[rows]).all(-1).any(axis=(1, 2))
 
 
 @dataclass(frozen=True)
@@ -81,10 +101,7 @@ class Contents:
 
     def __post_init__(self) -> None:
         """Refuse what shows nothing."""
-        if (
-            self.motion is not None
-            and not np.isfinite(self.motion.positions_m[self.motion.sampled()]).any()
-        ):
+        if self.motion is not None and not self.motion.has_points:
             raise InputError(f"{self.title}: no point of it has a position in any frame")
         if self.motion is None and self.rig is None and not self.still and not self.sequence:
             raise InputError(f"{self.title}: there is nothing in it to be seen")
@@ -111,3 +128,9 @@ class Contents:
             return None
         steps = np.diff(self.frames[:100])
         return self.fps / max(float(np.median(steps)) if len(steps) else 1.0, 1.0)
+
+
+def _spread(indices: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of the indices (N,), evenly."""
+    places = np.linspace(0, len(indices) - 1, min(count, len(indices)))
+    return indices[np.unique(places.round().astype(int))]

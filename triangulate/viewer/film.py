@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -43,7 +44,9 @@ class Film:
     every: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse sizes that no video can have."""
+        """Refuse sizes that no video can have, and steps that are none."""
+        if self.every < 1:
+            raise InputError(f"--every {self.every}: must be 1 or more")
         if min(self.size) < _SMALLEST_PX or self.size[0] % 2 or self.size[1] % 2:
             raise InputError(
                 f"--size {self.size[0]}x{self.size[1]}: both sides must be even and at least "
@@ -74,7 +77,7 @@ class Shots:
         scene: what is seen.
         look: how.
         size: (width, height) of the pictures.
-        indices: (T,) of the frames, among those of the contents.
+        indices: (T,) of the frames, among those of the contents, never falling.
         cameras: a camera a frame.
         rate: pictures a second.
         faces: to be hidden in the cameras' images.
@@ -100,12 +103,15 @@ class Shots:
 
     def __iter__(self) -> Iterator[Shot]:
         """The pictures, with the cameras' images where they are shown."""
-        pictures: Iterable[tuple[int, Images]] = ((int(index), ()) for index in self.indices)
-        if Layer.images in self.look.layers and len(np.unique(self.indices)) == len(self):
+        indices, counts = np.unique(self.indices, return_counts=True)
+        pictures: Iterable[tuple[int, Images]] = ((int(index), ()) for index in indices)
+        if Layer.images in self.look.layers:
             contents, view = self.scene.contents, self.look.view
-            pictures = read_images(contents, self.indices, self.faces, view)
-        for (index, images), camera in zip(pictures, self.cameras, strict=True):
-            yield Shot(index, camera, images)
+            pictures = read_images(contents, indices, self.faces, view)
+        cameras = iter(self.cameras)
+        for (index, images), count in zip(pictures, counts.tolist(), strict=True):
+            for camera in islice(cameras, count):
+                yield Shot(index, camera, images)
 
 
 def shots_of(

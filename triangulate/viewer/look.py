@@ -62,7 +62,7 @@ def parse_layers(text: str) -> frozenset[Layer]:
     words = [word.strip() for word in text.split(",") if word.strip()]
     known = {layer.value for layer in Layer}
     for word in words:
-        if word.lstrip("+-") not in known:
+        if (word[1:] if word[0] in "+-" else word) not in known:
             raise InputError(
                 f"--show {text}: no layer is called {word!r}; there are {', '.join(Layer)}"
             )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from triangulate.viewer.contents import Motion
 
 MOTION_SUFFIXES = (".trc", ".c3d")
 _METRES = {"mm": 1e-3, "millimeters": 1e-3, "cm": 1e-2, "m": 1.0, "meters": 1.0}
+_BIG_ENDIAN = bytes([86])  # of a C3D file's parameters, for the processors that are
 _UP = re.compile(r"[+-]?[XYZ]")
 
 
@@ -27,6 +30,8 @@ def read_motion(path: Path) -> Motion:
         raise InputError(f"{path}: there is no such file")
     try:
         return _read_trc(path) if path.suffix.lower() == ".trc" else _read_c3d(path)
+    except ImportError:
+        raise InputError(f'{path}: needs ezc3d: pip install "triangulate[export]"') from None
     except (ValueError, IndexError, KeyError, OSError, RuntimeError) as error:
         kind = path.suffix[1:].upper()
         raise InputError(f"{path}: is no {kind} file, or a broken one ({error})") from None
@@ -47,27 +52,29 @@ def skeleton_of(names: Sequence[str]) -> Skeleton:
 
 def _unique(names: Sequence[str]) -> list[str]:
     """The names, numbered where one is given twice."""
-    counts: dict[str, int] = {}
-    found = []
+    found: list[str] = []
     for name in names:
-        counts[name] = counts.get(name, 0) + 1
-        found.append(name if counts[name] == 1 else f"{name} {counts[name]}")
+        free = (f"{name} {number}" for number in count(2))
+        found.append(name if name not in found else next(n for n in free if n not in found))
     return found
 
 
 def _read_trc(path: Path) -> Motion:
     """OpenSim's marker file: five lines of header, tabs, blanks where a marker is missing."""
-    lines = path.read_text("utf-8-sig").splitlines()
+    # The first line may hold a path in whatever encoding.
+    lines = path.read_text("utf-8-sig", errors="replace").splitlines()
     if not lines or not lines[0].startswith("PathFileType"):
         raise ValueError("its first line does not begin with PathFileType")
     values = dict(zip(lines[1].split("\t"), lines[2].split("\t"), strict=False))
-    names = [name for name in lines[3].rstrip().split("\t")[2:] if name.strip()]
+    names = [name.strip() for name in lines[3].split("\t")[2:] if name.strip()]
     rows = [line.split("\t") for line in lines[5:] if line.strip()]
     width = 2 + 3 * len(names)
     if not rows or not names:
         raise ValueError("it holds no markers or no frames")
     cells = [[*row, *[""] * (width - len(row))][:width] for row in rows]
     table = np.array([[float(cell) if cell.strip() else np.nan for cell in row] for row in cells])
+    if not (np.isfinite(table[:, 0]).all() and (np.diff(table[:, 0]) > 0).all()):
+        raise ValueError("the frame numbers in its first column must grow")
     positions = table[:, 2:].reshape(len(rows), 1, -1, 3) * _per_metre(values.get("Units", ""))
     fps = float(values.get("DataRate", "nan"))
     told = re.search(r"up: (\S+)", lines[0])
@@ -81,17 +88,18 @@ def _read_trc(path: Path) -> Motion:
 
 
 def _read_c3d(path: Path) -> Motion:
-    try:
-        import ezc3d
-    except ImportError:
-        raise InputError(f'{path}: needs ezc3d: pip install "triangulate[export]"') from None
+    import ezc3d
+
     file = ezc3d.c3d(str(path))
     point = file["parameters"]["POINT"]
-    names = [str(name).strip() for name in point["LABELS"]["value"]]
+    labels = [str(label).strip() for label in point["LABELS"]["value"]]
     points = np.asarray(file["data"]["points"])  # (4, J, T)
-    if not names or not points.shape[2]:
+    if not points.shape[1] or not points.shape[2]:
         raise ValueError("it holds no points or no frames")
-    names = [*names, *(f"point {n + 1}" for n in range(len(names), points.shape[1]))]
+    if points.shape[2] < (announced := _announced_frames(path)):
+        raise ValueError(f"it breaks off after frame {points.shape[2]} of {announced}")
+    labels = [*labels, *[""] * (points.shape[1] - len(labels))][: points.shape[1]]
+    names = [label or f"point {number}" for number, label in enumerate(labels, 1)]
     missing = np.asarray(file["data"]["meta_points"]["residuals"])[0] < 0  # (J, T)
     unit = str(point["UNITS"]["value"][0]) if len(point["UNITS"]["value"]) else "mm"
     positions = np.where(missing, np.nan, points[:3]).transpose(2, 1, 0) * _per_metre(unit)
@@ -100,11 +108,21 @@ def _read_c3d(path: Path) -> Motion:
     first = int(file["header"]["points"]["first_frame"])
     return Motion(
         positions[:, None],
-        skeleton_of(names[: points.shape[1]]),
+        skeleton_of(names),
         first + np.arange(len(positions)),
         rate if rate > 0 else None,
         _up_axis(str(screen[0]).strip()) if len(screen) else "z",
     )
+
+
+def _announced_frames(path: Path) -> int:
+    """How many frames a C3D file's header tells; ezc3d counts those that are there."""
+    with path.open("rb") as file:
+        header = file.read(512)
+        file.seek(512 * (header[0] - 1) + 3)
+        order = ">" if file.read(1) == _BIG_ENDIAN else "<"
+    first, last = struct.unpack_from(f"{order}HH", header, 6)
+    return last - first + 1
 
 
 def _per_metre(unit: str) -> float:

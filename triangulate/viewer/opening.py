@@ -45,6 +45,8 @@ def cloud_sequence(folder: Path) -> Mapping[int, Path]:
     Raises:
         InputError: there is none, or two are of the same frame.
     """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder")
     found: dict[int, Path] = {}
     for path in sorted(path for path in folder.iterdir() if is_model(path)):
         numbers = re.findall(r"\d+", path.stem)

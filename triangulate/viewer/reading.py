@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import re
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from triangulate.errors import InputError
-from triangulate.viewer.library import errors_only
 from triangulate.viewer.shapes import Dots, Mesh, shaded
 
 CLOUD_SUFFIXES = (".ply", ".pcd", ".xyz", ".xyzn", ".xyzrgb", ".pts")
@@ -21,22 +23,30 @@ def read_cloud(path: Path) -> Dots | Mesh:
     """Points or triangles of a file.
 
     Raises:
-        InputError: it is missing, no such file, or empty.
+        InputError: it is missing, no such file, empty, or broken.
     """
     import open3d as o3d
 
     if not path.is_file():
         raise InputError(f"{path}: there is no such file")
-    suffix = path.suffix.lower()
-    with errors_only():
-        if suffix in (".ply", *MESH_SUFFIXES):
+    has_faces = path.suffix.lower() in (".ply", *MESH_SUFFIXES)
+    level, said = o3d.utility.VerbosityLevel.Warning, io.StringIO()
+    # What a file that breaks off lacks is left as memory happens to be: only a warning tells of it.
+    with redirect_stdout(said), o3d.utility.VerbosityContextManager(level):
+        mesh, cloud = o3d.geometry.TriangleMesh(), o3d.geometry.PointCloud()
+        if has_faces:
             mesh = o3d.io.read_triangle_mesh(path)
-            if len(mesh.triangles):
-                return _mesh(mesh, path)
-        cloud = o3d.io.read_point_cloud(path, remove_nan_points=True)
-    points = np.asarray(cloud.points)
-    if not len(points):
+        if not len(mesh.triangles):
+            cloud = o3d.io.read_point_cloud(
+                path, remove_nan_points=True, remove_infinite_points=True
+            )
+    if re.search(r"Read \w+ failed", said.getvalue()) or not (
+        len(mesh.triangles) + len(cloud.points)
+    ):
         raise InputError(f"{path}: is no point cloud or mesh, or an empty or broken one")
+    if len(mesh.triangles):
+        return _mesh(mesh, path)
+    points = np.asarray(cloud.points)
     return Dots(points, _colours(np.asarray(cloud.colors), len(points)))
 
 

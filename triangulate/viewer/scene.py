@@ -28,6 +28,7 @@ from triangulate.drawing.space import (
 from triangulate.options import Layer
 from triangulate.viewer.contents import Contents, Motion
 from triangulate.viewer.look import Look, joint_colours_at
+from triangulate.viewer.reading import read_cloud
 from triangulate.viewer.shapes import (
     Dots,
     Lines,
@@ -231,9 +232,10 @@ class Scene:
                     positions[:, edges][whole], 0.6 * self.joint_m, colours[:, edges][whole]
                 )
         if Layer.ellipsoids in look.layers and motion.poses is not None and known.any():
-            covariance = np.asarray(motion.poses.covariance_m2[index, chosen], float)[known]
+            covariance = np.asarray(motion.poses.covariance_m2[index, chosen], float)
+            certain = known & np.isfinite(covariance).all((-1, -2))
             shapes["ellipsoids"] = rings(
-                positions[known], look.magnified**2 * covariance, colours[known]
+                positions[certain], look.magnified**2 * covariance[certain], colours[certain]
             )
         if Layer.trails in look.layers:
             trail = self._trails(motion, look, index, chosen)
@@ -272,7 +274,12 @@ def _points_of(contents: Contents) -> np.ndarray:
     if contents.motion is not None:
         some = np.asarray(contents.motion.positions_m[contents.motion.sampled()], float)
         parts.append(without_strays(some[np.isfinite(some).all(-1)]))
-    for shape in contents.still.values():
+    models = list(contents.still.values())
+    if contents.motion is None and not models:
+        paths = [contents.sequence[number] for number in sorted(contents.sequence)]
+        places = {0, len(paths) // 2, len(paths) - 1} if paths else set()
+        models = [read_cloud(paths[place]) for place in sorted(places)]
+    for shape in models:
         points = shape.points_m if isinstance(shape, Dots) else shape.vertices_m
         parts.append(without_strays(points[:: max(1, len(points) // 5000)]))
     return np.concatenate(parts)

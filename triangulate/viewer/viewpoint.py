@@ -91,7 +91,7 @@ def camera_of_rig(rig: Rig, view: int, size: Size) -> Camera:
     The whole of its image is in view.
     """
     camera = rig.cameras[view]
-    own = rig.sizes[view] or tuple((2 * camera.K[:2, 2]).tolist())
+    own = rig.sizes[view] or tuple((2 * camera.K[:2, 2] + 1).tolist())
     scale = min(size[0] / own[0], size[1] / own[1])
     scaled = camera.resized(scale)
     border = [(whole - scale * part) / 2 for whole, part in zip(size, own, strict=True)]
