@@ -44,12 +44,14 @@ class Film:
     every: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse sizes that no video can have."""
+        """Refuse sizes that no video can have, and turns that are no number."""
         if min(self.size) < _SMALLEST_PX or self.size[0] % 2 or self.size[1] % 2:
             raise InputError(
                 f"--size {self.size[0]}x{self.size[1]}: both sides must be even and at least "
                 f"{_SMALLEST_PX}, such as 1280x720"
             )
+        if not np.isfinite(self.turn_deg_s):
+            raise InputError(f"--turn {self.turn_deg_s}: must be degrees a second, such as 15")
 
 
 @dataclass(frozen=True)

@@ -254,6 +254,20 @@ def test_without_vulkan_a_line_says_what_to_install(recording: Path, vulkan: Non
     assert not list(recording.glob("*a.mp4*"))
 
 
+def test_a_folder_of_clouds_alone_is_in_view(tmp_path: Path) -> None:
+    pytest.importorskip("open3d")
+    corners = np.array([[4.0, 0, 0], [4, 1, 2], [5, 1, 0], [5, 0, 2]])
+    for number in range(3):
+        lines = [f"{x} {y} {z}" for x, y, z in (corners + np.array([number, 0, 0])).tolist()]
+        (tmp_path / f"frame_{number:06d}.xyz").write_text("\n".join(lines))
+    scene = Scene.of(open_contents(Wanted((tmp_path,))))
+    np.testing.assert_array_equal(scene.contents.frames, [0, 1, 2])
+    for shift_m in (0, 2):
+        x, y = project(scene.start.camera(SCENE_SIZE), corners + np.array([shift_m, 0, 0])).T
+        assert (0 < x).all() and (x < SCENE_SIZE[0]).all()
+        assert (0 < y).all() and (y < SCENE_SIZE[1]).all()
+
+
 def test_a_picture_that_is_called_a_cloud(tmp_path: Path) -> None:
     pytest.importorskip("open3d")
     cloud = tmp_path / "cloud.ply"
@@ -275,6 +289,7 @@ def test_what_cannot_be_shown_is_one_clear_line(
 
     refused(draw("--view", "above"), "--view above", "orbit, still, cam1, cam2, cam3")
     refused(draw("--size", "321x180"), "--size 321x180", "even")
+    refused(draw("--turn", "nan"), "--turn nan", "degrees a second")
     refused(draw("--show", "bones"), "--show bones", "skeletons, ellipsoids")
     refused(draw("--person", 9), "--person 9", "there are 1")
     refused(draw("--frames", "90:99"), "--frames 90:99")
