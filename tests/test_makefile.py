@@ -160,7 +160,7 @@ def test_a_user_goes_on_without_what_only_renders_and_tests(machine: Machine) ->
     machine.lacks(*RENDERERS, *PROGRAMS)
     run = machine.setup("system")
     assert run.returncode == 0, run.stderr
-    assert "scene in space cannot be rendered:" in run.stdout
+    assert "the scene in space cannot be shown or rendered:" in run.stdout
     assert run.stdout.endswith("\nsudo apt-get install -y libvulkan1 mesa-vulkan-drivers\n")
     run = machine.setup("dev")
     assert run.returncode == 0, run.stderr
@@ -254,7 +254,7 @@ def test_another_linux(machine: Machine) -> None:
     machine.lacks("vulkan", "vulkan_lvp")
     run = machine.setup()
     assert (run.returncode, len(run.stdout.splitlines())) == (0, 1)
-    assert "without libvulkan.so.1 libvulkan_lvp.so pictures" in run.stdout
+    assert "without libvulkan.so.1 libvulkan_lvp.so the scene" in run.stdout
 
 
 def test_another_linux_with_an_old_python(machine: Machine) -> None:

@@ -179,7 +179,7 @@ install_with_apt() {
 }
 
 lacking() {
-    local lost="pictures and videos of the scene in space cannot be rendered"
+    local lost="the scene in space cannot be shown or rendered"
     if [ "$1" = dev ]; then lost="$lost, or tests are skipped"; fi
     say "$lost"
 }
