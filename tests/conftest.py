@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -47,7 +48,11 @@ def existing(path: Path) -> Path:
     """`path`, or the end of the test where there is none: skipped here, failed in CI."""
     if path.exists():
         return path
-    message = f"no {path}: set TRIANGULATE_DATA to the data folder (see CONTRIBUTING.md)"
+    end_test(f"no {path}: set TRIANGULATE_DATA to the data folder (see CONTRIBUTING.md)")
+
+
+def end_test(message: str) -> NoReturn:
+    """End a test that lacks something: skipped here, failed in CI."""
     if os.environ.get("CI", "").lower() == "true":
         pytest.fail(message, pytrace=False)
     pytest.skip(message)
@@ -71,9 +76,20 @@ def blazepose_networks() -> BlazePoseFiles:
         fetch_blazepose()
         return blazepose_files()
     except InputError as error:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
+        end_test(str(error))
+
+
+@pytest.fixture(scope="session")
+def vulkan() -> None:
+    """For tests that render the scene in space."""
+    pytest.importorskip("open3d")
+    try:
+        ctypes.CDLL("libvulkan.so.1")
+    except OSError as error:
+        end_test(f"needs Vulkan ({error}): apt-get install libvulkan1 mesa-vulkan-drivers")
+    folders = (Path("/usr/share/vulkan/icd.d"), Path("/etc/vulkan/icd.d"))
+    if not any(file for folder in folders for file in folder.glob("*.json")):
+        end_test("needs a Vulkan driver: apt-get install mesa-vulkan-drivers")
 
 
 @pytest.fixture

@@ -12,9 +12,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 BASH = shutil.which("bash")
-# The beginnings of the library names that setup.sh looks for, and their versions.
+# The libraries that setup.sh looks for, without `lib` and `.so`, and their versions.
 VERSIONS = {"GL": 1, "gthread-2.0": 0, "xcb": 1, "usb-1.0": 0, "EGL": 1, "gomp": 1, "X11": 6}
+VERSIONS |= {"vulkan": 1, "vulkan_lvp": None}
 LIBRARIES = list(VERSIONS)
+RENDERERS = ["vulkan", "vulkan_lvp"]  # those that one can do without
+PROGRAMS = ["chromium", "Xvfb", "xdotool"]
 pytestmark = pytest.mark.skipif(BASH is None, reason="needs bash")
 
 
@@ -33,6 +36,8 @@ class Machine:
             (self.programs / name).symlink_to(str(shutil.which(name)))
         self.fake("uname", "echo Linux")
         self.has_libraries(LIBRARIES)
+        for name in PROGRAMS:
+            self.fake(name, "")
         self.is_user(1000)
 
     def fake(self, name: str, body: str) -> None:
@@ -42,10 +47,17 @@ class Machine:
         path.chmod(0o755)
 
     def has_libraries(self, names: list[str]) -> None:
+        ends = {name: "" if VERSIONS[name] is None else f".{VERSIONS[name]}" for name in names}
         lines = "".join(
-            f"\tlib{name}.so.{VERSIONS[name]} (libc6) => /lib/lib{name}.so\n" for name in names
+            f"\tlib{name}.so{end} (libc6) => /lib/lib{name}.so\n" for name, end in ends.items()
         )
         self.fake("ldconfig", f"cat <<'END'\n{lines}END")
+
+    def lacks(self, *names: str) -> None:
+        """Libraries and programs that are not there, all others being there."""
+        self.has_libraries([name for name in LIBRARIES if name not in names])
+        for name in set(PROGRAMS) & set(names):
+            (self.programs / name).unlink()
 
     def has_python(self, version: str, *, has_venv: bool = True) -> None:
         """A python3 that answers what setup.sh asks, and logs other calls."""
@@ -102,14 +114,14 @@ def test_nothing_is_said_or_done_where_all_is_there(machine: Machine) -> None:
 
 def test_a_user_is_told_the_one_line(machine: Machine) -> None:
     machine.has_apt()
-    machine.has_libraries(["xcb", "gomp", "X11", "EGL"])
+    machine.has_libraries(["xcb", "gomp", "X11", "EGL", *RENDERERS])
     run = machine.setup()
     assert last_line(run) == "sudo apt-get install -y libgl1 libglib2.0-0 libusb-1.0-0"
     assert machine.logged() == ""
 
 
 def test_newer_package_names_and_empty_lists(machine: Machine) -> None:
-    machine.has_libraries([name for name in LIBRARIES if name != "gthread-2.0"])
+    machine.lacks("gthread-2.0")
     machine.has_apt(names="libgl1 libglib2.0-0t64")
     assert last_line(machine.setup()) == "sudo apt-get install -y libglib2.0-0t64"
     machine.has_apt(names="")
@@ -120,7 +132,7 @@ def test_newer_package_names_and_empty_lists(machine: Machine) -> None:
 def test_root_installs_what_is_missing(machine: Machine) -> None:
     machine.has_apt()
     machine.is_user(0)
-    machine.has_libraries([name for name in LIBRARIES if name not in {"usb-1.0", "GL"}])
+    machine.lacks("usb-1.0", "GL")
     run = machine.setup()
     assert run.returncode == 0, run.stderr
     update, install = machine.logged().splitlines()
@@ -133,10 +145,84 @@ def test_a_failing_apt_says_what_to_run(machine: Machine) -> None:
     machine.has_apt()
     machine.fake("apt-get", 'echo "E: no such host"; [ "$1" = update ]')
     machine.is_user(0)
-    machine.has_libraries([name for name in LIBRARIES if name != "EGL"])
+    machine.lacks("EGL")
     run = machine.setup()
     assert "E: no such host" in run.stderr
     assert "apt-get update && apt-get install -y libegl1" in last_line(run)
+
+
+PACKAGES = "chromium xvfb xdotool libvulkan1 mesa-vulkan-drivers"
+
+
+def test_a_user_goes_on_without_what_only_renders_and_tests(machine: Machine) -> None:
+    fake_venv(machine, pip="true")
+    machine.has_apt(names=f"libgl1 {PACKAGES}")
+    machine.lacks(*RENDERERS, *PROGRAMS)
+    run = machine.setup("system")
+    assert run.returncode == 0, run.stderr
+    assert "the scene in space cannot be shown or rendered:" in run.stdout
+    assert run.stdout.endswith("\nsudo apt-get install -y libvulkan1 mesa-vulkan-drivers\n")
+    run = machine.setup("dev")
+    assert run.returncode == 0, run.stderr
+    renderers = "libvulkan1 mesa-vulkan-drivers"
+    assert f"\nsudo apt-get install -y {renderers} chromium xvfb xdotool\n" in run.stdout
+    assert "apt-get" not in machine.logged()
+    assert machine.setup("dev").stdout == ""  # said once
+    machine.lacks("GL", *RENDERERS)
+    expected = "sudo apt-get install -y libgl1 libvulkan1 mesa-vulkan-drivers"
+    assert last_line(machine.setup("system")) == expected
+
+
+def test_root_gets_what_renders_and_tests(machine: Machine) -> None:
+    fake_venv(machine, pip="true")
+    machine.has_apt(names=f"libgl1 {PACKAGES}")
+    machine.is_user(0)
+    machine.lacks("vulkan_lvp", "Xvfb")
+    assert machine.setup("demo").returncode == 0
+    assert machine.logged().splitlines()[1].endswith(" mesa-vulkan-drivers")
+    assert machine.setup("dev").returncode == 0
+    assert machine.logged().splitlines()[-2].endswith(" mesa-vulkan-drivers xvfb")
+
+
+def test_a_container_that_kept_its_venv_gets_its_packages_again(machine: Machine) -> None:
+    fake_venv(machine, pip="true")
+    machine.has_apt(names=f"libgl1 {PACKAGES}")
+    machine.is_user(0)
+    assert machine.setup("dev").returncode == 0
+    machine.lacks("vulkan", "xdotool")
+    run = machine.setup("dev")
+    assert run.returncode == 0, run.stderr
+    assert machine.logged().splitlines()[-1].endswith(" libvulkan1 xdotool")
+    assert machine.logged().count("-m pip install") == 1
+    machine.lacks("GL")
+    assert machine.setup("demo").returncode == 0
+    assert machine.logged().splitlines()[-1].endswith(" libgl1")
+
+
+def test_packages_that_apt_does_not_know_are_left_out(machine: Machine) -> None:
+    """On Ubuntu Chromium is no package of apt's."""
+    machine.has_apt(names="libgl1 xvfb")
+    machine.lacks("chromium", "Xvfb")
+    fake_venv(machine, pip="true")
+    assert "\nsudo apt-get install -y xvfb\n" in machine.setup("dev").stdout
+    machine.fake("Xvfb", "")
+    (machine.tree / ".venv/.installed-dev").unlink()
+    assert "sudo" not in machine.setup("dev").stdout
+    machine.fake("google-chrome", "")
+    machine.has_apt(names="")  # lists that are empty tell nothing
+    (machine.tree / ".venv/.installed-dev").unlink()
+    assert "sudo" not in machine.setup("dev").stdout
+
+
+def test_root_goes_on_where_apt_cannot_get_what_renders(machine: Machine) -> None:
+    machine.has_apt(names=f"libgl1 {PACKAGES}")
+    machine.fake("apt-get", 'echo "E: no such host"; [ "$1" = update ]')
+    machine.is_user(0)
+    machine.lacks("vulkan")
+    run = machine.setup("system")
+    assert run.returncode == 0
+    assert "E: no such host" in run.stderr
+    assert "apt-get failed (above); going on" in run.stdout
 
 
 def test_python_without_venv(machine: Machine) -> None:
@@ -161,10 +247,14 @@ def test_an_old_python_is_joined_by_a_packaged_newer_one(machine: Machine) -> No
 
 def test_another_linux(machine: Machine) -> None:
     assert machine.setup().returncode == 0
-    machine.has_libraries([name for name in LIBRARIES if name != "usb-1.0"])
+    machine.lacks("usb-1.0")
     run = machine.setup()
     assert len(run.stderr.splitlines()) == 1
     assert "no apt-get; install what provides libusb-1.0.so.0 (Fedora: sudo dnf" in last_line(run)
+    machine.lacks("vulkan", "vulkan_lvp")
+    run = machine.setup()
+    assert (run.returncode, len(run.stdout.splitlines())) == (0, 1)
+    assert "without libvulkan.so.1 libvulkan_lvp.so the scene" in run.stdout
 
 
 def test_another_linux_with_an_old_python(machine: Machine) -> None:

@@ -2,14 +2,15 @@
 # Makes .venv and installs what is missing in it and on the system. `make` calls it:
 #
 #     tools/setup.sh demo     what `triangulate demo` and everyday use need
-#     tools/setup.sh dev      the same, with the viewer and the test and lint tools
+#     tools/setup.sh dev      the same, with training, and with the test and lint tools
 #     tools/setup.sh system   the system's libraries alone
 #
 # PYTHON    the interpreter to build .venv with (python3, or the newest one found)
 # PIP_ARGS  passed on to `pip install`, e.g. an index that holds CPU builds of torch
 #
 # A second run is instant: a stamp in .venv holds the checksums of what was installed from. It is
-# written last, so an interrupted installation leaves none and the next run goes on.
+# written last, so an interrupted installation leaves none and the next run goes on. A container
+# that kept .venv but lost the system's packages gets those again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,7 +25,7 @@ die() {
 
 extras_of() {
     case $1 in
-    demo) echo detect,export,board,report ;;
+    demo) echo view,detect,export,board,report ;;
     dev) echo view,detect,export,board,report,train,dev ;;
     esac
 }
@@ -64,7 +65,7 @@ find_python() {
     done
 }
 
-# --- System libraries -------------------------------------------------------------------------
+# --- System packages --------------------------------------------------------------------------
 
 # Library and the Debian package that has it. opencv-python needs the first three, Open3D the rest.
 readonly LIBRARIES="\
@@ -76,7 +77,19 @@ libEGL.so.1 libegl1
 libgomp.so.1 libgomp1
 libX11.so.6 libx11-6"
 
-# Prints the lines of LIBRARIES that the loader does not find.
+# The same, for what can do without: Open3D renders with Vulkan, and in software where it finds no
+# GPU.
+readonly RENDERERS="\
+libvulkan.so.1 libvulkan1
+libvulkan_lvp.so mesa-vulkan-drivers"
+
+# For tests alone: Debian package, and the commands of which one will do.
+readonly PROGRAMS="\
+chromium chromium chromium-browser google-chrome
+xvfb Xvfb
+xdotool xdotool"
+
+# Prints those lines of $1 whose library the loader does not find.
 missing_libraries() {
     local known library package
     known=$(PATH="$PATH:/sbin:/usr/sbin" ldconfig -p 2>/dev/null || true)
@@ -85,7 +98,18 @@ missing_libraries() {
         *"$library "*) ;;
         *) say "$library $package" ;;
         esac
-    done <<<"$LIBRARIES"
+    done <<<"$1"
+}
+
+# Prints the packages of PROGRAMS that are missing.
+missing_programs() {
+    local package commands command
+    while read -r package commands; do
+        for command in $commands; do
+            if command -v "$command" >/dev/null; then continue 2; fi
+        done
+        say "$package"
+    done <<<"$PROGRAMS"
 }
 
 # Since 2024 some packages carry a t64 at the end of their name.
@@ -111,12 +135,35 @@ missing_python_packages() {
     fi
 }
 
-apt_packages() {
+# Prints the packages that are missing and needed, on one line.
+needed_packages() {
     local library package
-    missing_python_packages
-    missing_libraries | while read -r library package; do package_here "$package"; done
+    {
+        missing_python_packages
+        missing_libraries "$LIBRARIES" | while read -r library package; do
+            package_here "$package"
+        done
+    } | one_line
 }
 
+# Prints the packages that a profile can do without, on one line; not those that apt does not know
+# (Ubuntu has no chromium), unless its lists are empty.
+optional_packages() {
+    local library package
+    {
+        missing_libraries "$RENDERERS" | while read -r library package; do say "$package"; done
+        if [ "$1" = dev ]; then missing_programs; fi
+    } | while read -r package; do
+        if apt-cache show "$package" >/dev/null 2>&1 || ! has_lists; then say "$package"; fi
+    done | one_line
+}
+
+one_line() { awk '{ printf "%s%s", (NR > 1 ? " " : ""), $0 }'; }
+
+# A machine that never ran `apt-get update` knows no packages at all.
+has_lists() { apt-cache show libgl1 >/dev/null 2>&1; }
+
+# Installs packages; false, having said why, where that fails.
 install_with_apt() {
     local log
     log=$(mktemp)
@@ -126,48 +173,77 @@ install_with_apt() {
         </dev/null >"$log" 2>&1; then
         tail -n 5 "$log" >&2
         rm -f "$log"
-        die "apt-get failed (above); check the network, then: apt-get update && apt-get install -y $*"
+        return 1
     fi
     rm -f "$log"
 }
 
+lacking() {
+    local lost="the scene in space cannot be shown or rendered"
+    if [ "$1" = dev ]; then lost="$lost, or tests are skipped"; fi
+    say "$lost"
+}
+
 setup_debian() {
-    local packages line
-    packages=$(apt_packages | tr '\n' ' ')
-    packages=${packages% }
-    if [ -z "$packages" ]; then return; fi
+    local profile=$1 needed optional line
+    needed=$(needed_packages)
+    optional=$(optional_packages "$profile")
+    if [ -z "$needed$optional" ]; then return; fi
     if [ "$(id -u)" != 0 ]; then
-        line="sudo apt-get install -y $packages"
-        # A machine that never ran `apt-get update` knows no packages at all.
-        apt-cache show libgl1 >/dev/null 2>&1 || line="sudo apt-get update && $line"
-        die "this system lacks what .venv needs; run this line, then make again:
+        line="sudo apt-get install -y $needed${needed:+${optional:+ }}$optional"
+        has_lists || line="sudo apt-get update && $line"
+        if [ -n "$needed" ]; then
+            die "this system lacks what .venv needs; run this line, then make again:
 $line"
+        fi
+        say "Going on, though without these packages $(lacking "$profile"):"
+        say "$line"
+        return
     fi
     say "Updating apt's package lists"
     apt-get update -qq </dev/null >/dev/null 2>&1 || say "apt-get update had errors; going on"
-    packages=$(apt_packages | tr '\n' ' ') # names can change with the lists
+    needed=$(needed_packages) # names can change with the lists
     # shellcheck disable=SC2086  # one word a package
-    install_with_apt $packages
+    if [ -n "$needed" ] && ! install_with_apt $needed; then
+        die "apt-get failed (above); check the network, then: apt-get update && apt-get install -y $needed"
+    fi
+    optional=$(optional_packages "$profile")
+    # shellcheck disable=SC2086
+    if [ -n "$optional" ] && ! install_with_apt $optional; then
+        say "apt-get failed (above); going on, but $(lacking "$profile")"
+    fi
     if [ -z "$python" ]; then python=$(find_python); fi
 }
 
 setup_other_linux() {
-    local libraries
+    local profile=$1 libraries optional
     if ! command -v ldconfig >/dev/null && ! [ -x /sbin/ldconfig ]; then
         say "No apt-get and no ldconfig here: OpenCV and Open3D need libGL, glib and libusb; going on."
         return
     fi
-    libraries=$(missing_libraries | cut -d ' ' -f 1 | tr '\n' ' ')
+    libraries=$(missing_libraries "$LIBRARIES" | cut -d ' ' -f 1 | one_line)
     if [ -n "$libraries" ]; then
-        die "this system has no apt-get; install what provides ${libraries% }" \
+        die "this system has no apt-get; install what provides $libraries" \
             "(Fedora: sudo dnf install mesa-libGL glib2 libxcb libusb1 mesa-libEGL libgomp libX11)," \
             "then make again"
     fi
+    optional=$({
+        missing_libraries "$RENDERERS" | cut -d ' ' -f 1
+        if [ "$profile" = dev ]; then missing_programs; fi
+    } | one_line)
+    if [ -n "$optional" ]; then
+        say "Going on, though without $optional $(lacking "$profile") (Fedora: sudo dnf install" \
+            "vulkan-loader mesa-vulkan-drivers chromium xorg-x11-server-Xvfb xdotool)."
+    fi
+}
+
+setup_linux() {
+    if command -v apt-get >/dev/null; then setup_debian "$1"; else setup_other_linux "$1"; fi
 }
 
 setup_system() {
     case $(uname -s) in
-    Linux) if command -v apt-get >/dev/null; then setup_debian; else setup_other_linux; fi ;;
+    Linux) setup_linux "$1" ;;
     Darwin) say "macOS: Open3D needs OpenMP (brew install libomp); nothing else; going on." ;;
     *) say "$(uname -s): not tried; OpenCV and Open3D need libGL, glib and libusb; going on." ;;
     esac
@@ -192,11 +268,7 @@ make_venv() {
 install_packages() {
     local profile=$1 log=$VENV/install.log
     say "Installing Python packages (log: $log). To download, where pip has no copy:"
-    if [ "$profile" = demo ]; then
-        say "  about 0.4 GB with a CPU build of torch, 3.0 GB with Linux's default build (CUDA)."
-    else
-        say "  about 0.9 GB with a CPU build of torch, 3.4 GB with Linux's default build (CUDA)."
-    fi
+    say "  about 0.9 GB with a CPU build of torch, 3.4 GB with Linux's default build (CUDA)."
     # shellcheck disable=SC2086  # PIP_ARGS is several words
     if ! "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off \
         --config-settings editable_mode=compat ${PIP_ARGS:-} -c constraints.txt -e ".[$(extras_of "$profile")]" </dev/null 2>&1 |
@@ -220,8 +292,7 @@ show_downloads() {
 
 # The loader has the last word on the system's libraries.
 check_imports() {
-    local modules="torch, cv2, av" message
-    if [ "$1" = dev ]; then modules="$modules, open3d"; fi
+    local modules="torch, cv2, av, open3d" message
     if ! message=$("$VENV/bin/python" -c "import $modules" 2>&1); then
         die "installed, but '$VENV/bin/python -c \"import $modules\"' fails: ${message##*$'\n'}"
     fi
@@ -246,15 +317,20 @@ main() {
                 "remove it first: make distclean"
         fi
     fi
-    if [ "$profile" != system ] && has_stamp "$profile" && [ -x "$VENV/bin/python" ]; then return; fi
+    if [ "$profile" != system ] && has_stamp "$profile" && [ -x "$VENV/bin/python" ]; then
+        if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+            python=$VENV/bin/python setup_debian "$profile"
+        fi
+        return
+    fi
 
     if [ -z "$python" ]; then python=$(find_python); fi
-    setup_system
+    setup_system "$profile"
     if [ "$profile" = system ]; then return; fi
     make_venv
     rm -f "$VENV"/.installed-*
     install_packages "$profile"
-    check_imports "$profile"
+    check_imports
     stamp=$VENV/.installed-$profile
     fingerprint "$profile" >"$stamp.part"
     mv "$stamp.part" "$stamp"

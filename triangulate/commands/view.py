@@ -91,7 +91,10 @@ def view(
     )
     from triangulate.viewer.apart import run_apart
 
-    remedy = f"no window could be opened; check the display and its drivers. {_WITHOUT}"
+    remedy = (
+        "no window could be opened; check the display and its Vulkan driver (without a GPU, on "
+        f"Debian and Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1). {_WITHOUT}"
+    )
     run_apart(open_window, wanted, remedy=remedy)
 
 

@@ -44,7 +44,7 @@ class Film:
     every: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse sizes that no video can have, and steps that are none."""
+        """Refuse sizes that no video can have, steps that are none, turns that are no number."""
         if self.every < 1:
             raise InputError(f"--every {self.every}: must be 1 or more")
         if min(self.size) < _SMALLEST_PX or self.size[0] % 2 or self.size[1] % 2:
@@ -52,6 +52,8 @@ class Film:
                 f"--size {self.size[0]}x{self.size[1]}: both sides must be even and at least "
                 f"{_SMALLEST_PX}, such as 1280x720"
             )
+        if not np.isfinite(self.turn_deg_s):
+            raise InputError(f"--turn {self.turn_deg_s}: must be degrees a second, such as 15")
 
 
 @dataclass(frozen=True)
