@@ -276,29 +276,18 @@ def _points_of(contents: Contents) -> np.ndarray:
         parts.append(without_strays(some[np.isfinite(some).all(-1)]))
     models = list(contents.still.values())
     if contents.motion is None and not models:
-        paths = [contents.sequence[number] for number in sorted(contents.sequence)]
-        places = {0, len(paths) // 2, len(paths) - 1} if paths else set()
-        models = [read_cloud(paths[place]) for place in sorted(places)]
+        models = _sampled_clouds(contents)
     for shape in models:
         points = shape.points_m if isinstance(shape, Dots) else shape.vertices_m
-        parts.append(_thinned(points))
-    if contents.motion is None and not contents.still:
-        parts += [_thinned(points) for points in _sampled_clouds(contents)]
+        parts.append(without_strays(points[:: max(1, len(points) // 5000)]))
     return np.concatenate(parts)
 
 
-def _thinned(points: np.ndarray) -> np.ndarray:
-    return without_strays(points[:: max(1, len(points) // 5000)])
-
-
-def _sampled_clouds(contents: Contents) -> list[np.ndarray]:
-    """(N, 3) of the first, the middle and the last cloud of a sequence."""
-    from triangulate.viewer.reading import read_cloud
-
+def _sampled_clouds(contents: Contents) -> list[Dots | Mesh]:
+    """The first, the middle and the last cloud of a sequence."""
     paths = [contents.sequence[number] for number in sorted(contents.sequence)]
     some = {paths[place] for place in (0, len(paths) // 2, -1)} if paths else set()
-    shapes = [read_cloud(path) for path in sorted(some)]
-    return [shape.points_m if isinstance(shape, Dots) else shape.vertices_m for shape in shapes]
+    return [read_cloud(path) for path in sorted(some)]
 
 
 def _up_of(contents: Contents) -> np.ndarray:
