@@ -74,8 +74,9 @@ def test_a_network_that_has_learned_nothing_is_measured_too(
     assert all(isinstance(value, str) for value in table.values())
     overlay = probe(result.overlay)
     assert (overlay.num_frames, overlay.fps) == (2, 25)
-    assert result.report is None
-    assert "not a single joint has a position" in result.notes[0]
+    assert result.scene is None and result.report is None
+    assert "no point of it has a position" in result.notes[0]
+    assert "not a single joint has a position" in result.notes[1]
 
 
 def test_a_calibrated_rig_is_used_in_its_own_world(
@@ -103,6 +104,9 @@ def test_a_calibrated_rig_is_used_in_its_own_world(
     first, second = (load_poses(r.results / "poses.npz").positions_m for r in (true, own))
     back = second @ turn.numpy().T + np.array([2, -1, 0.5])
     np.testing.assert_allclose(back, first, atol=1e-4)
+    assert own.scene is not None
+    scene = probe(own.scene)
+    assert (scene.num_frames, scene.fps, scene.size) == (2, 25, (800, 450))
     assert own.report is not None
     assert "Reconstruction of filmed" in own.report.read_text(encoding="utf-8")
 

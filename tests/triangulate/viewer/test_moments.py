@@ -99,8 +99,8 @@ def test_faces_are_made_unrecognisable(contents: Contents, poses: Poses3D, rig: 
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 256, (180, 240, 3), dtype=np.uint8) for _ in range(3)]
     frame_set = moments.FrameSet(6, 0.24, list(noise))
-    plain = moments._small(frame_set, contents, 6, None)
-    hidden = moments._small(frame_set, contents, 6, Faces())
+    plain = moments._small(frame_set, contents, 6, None, None)
+    hidden = moments._small(frame_set, contents, 6, Faces(), None)
     head = poses.skeleton.index("head")
     changed = 0
     for view in range(3):
@@ -133,11 +133,13 @@ def test_the_frame_asked_for_last_wins(contents: Contents, monkeypatch: pytest.M
     is_reading, may_read, read = threading.Event(), threading.Event(), []
     small = moments._small
 
-    def slow(frame_set: Any, contents: Contents, index: int, faces: Faces | None) -> Images:
+    def slow(
+        frame_set: Any, contents: Contents, index: int, faces: Faces | None, view: int | None
+    ) -> Images:
         read.append(index)
         is_reading.set()
         assert may_read.wait(PATIENCE_S)
-        return small(frame_set, contents, index, faces)
+        return small(frame_set, contents, index, faces, view)
 
     monkeypatch.setattr(moments, "_small", slow)
     pictures = Pictures(contents)
@@ -156,9 +158,11 @@ def test_frames_a_little_ahead_are_read_on(
 ) -> None:
     begun: list[int] = []
 
-    def counted(contents: Contents, indices: np.ndarray, faces: Faces | None = None) -> Any:
+    def counted(
+        contents: Contents, indices: np.ndarray, faces: Faces | None, view: int | None
+    ) -> Any:
         begun.append(int(indices[0]))
-        return read_images(contents, indices, faces)
+        return read_images(contents, indices, faces, view)
 
     monkeypatch.setattr(moments, "read_images", counted)
     pictures = Pictures(contents)
@@ -167,6 +171,21 @@ def test_frames_a_little_ahead_are_read_on(
         shows(awaited(pictures, index), index)
     pictures.close()
     assert begun == [0, 29, 3]
+
+
+def test_the_image_of_the_camera_looked_through_stays_larger(
+    contents: Contents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moments, "IMAGE_PX", 60)
+    monkeypatch.setattr(moments, "BEHIND_PX", 120)
+    pictures = Pictures(contents)
+    for view in (None, 1, None):  # the same frame, read anew for another view
+        pictures.ask(3, view)
+        images = awaited(pictures, 3)
+        widths = [None if image is None else image.shape[1] for image in images]
+        assert widths == [120 if v == view else 60 for v in range(3)]
+        shows(images, 3)
+    pictures.close()
 
 
 def test_closing_ends_the_threads(contents: Contents) -> None:
