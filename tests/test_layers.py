@@ -62,7 +62,6 @@ SAME_FLOOR: dict[str, set[str]] = {
     "synthetic": {"drawing"},
     "evaluation": {"pipeline"},
     "training": {"evaluation"},
-    "viewer": {"cloud"},
     "triangulation": {"models", "people"},
 }
 # Folders and files that are the other half of a room.

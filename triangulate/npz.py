@@ -89,9 +89,10 @@ def _mapped_arrays(path: Path, archive: zipfile.ZipFile) -> dict[str, np.ndarray
                 continue
             stream.seek(member.header_offset + _LENGTHS_AT)
             stream.seek(sum(struct.unpack("<HH", stream.read(4))), os.SEEK_CUR)
-            np.lib.format.read_magic(stream)
+            if np.lib.format.read_magic(stream) != (1, 0):
+                continue
             shape, in_columns, dtype = np.lib.format.read_array_header_1_0(stream)
-            if np.prod(shape, dtype=int) and shape:
+            if np.prod(shape, dtype=int) and shape and not dtype.hasobject:
                 order: Literal["C", "F"] = "F" if in_columns else "C"
                 arrays[member.filename.removesuffix(".npy")] = np.memmap(
                     path, dtype, "r", stream.tell(), shape, order

@@ -244,7 +244,7 @@ ImagesOption = Annotated[
 ]
 UpOption = Annotated[
     UpAxis | None,
-    typer.Option("--up", help="Which axis points up, where the files do not tell."),
+    typer.Option("--up", help="Which axis points up, whatever the files tell."),
 ]
 
 # --- Clouds ---------------------------------------------------------------------------------------

@@ -51,3 +51,11 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, mapped: bool) -> None:
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(InputError, match="broken"):
         read_npz(path, "test-arrays", 1, mapped=mapped)
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_objects_are_refused(tmp_path: Path, mapped: bool) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, header=np.array("{}"), points=np.array([None, {}], dtype=object))
+    with pytest.raises(InputError, match="broken"):
+        read_npz(path, "test-arrays", 1, mapped=mapped)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +18,7 @@ from triangulate.arguments import (
     read_settings,
     rig_path,
 )
-from triangulate.commands.viewing import Wanted, faces_of, look_of, open_contents
+from triangulate.commands.viewing import Wanted, load_all
 from triangulate.console import print_notes, print_pairs, progress_bar, uninterrupted
 from triangulate.errors import InputError, UsageError
 from triangulate.options import (
@@ -150,25 +151,22 @@ def render(
     if overlay:
         _draw_overlay(wanted, out, parse_picture_size(size), frames, every or 1)
         return
-    from triangulate.viewer.apart import NO_VULKAN, run_apart
     from triangulate.viewer.film import Film
 
     film = Film(parse_picture_size(size) or _SCENE_SIZE, view, turn, frames, every or 1)
-    run_apart(draw_scene, wanted, film, out, remedy=f"{NO_VULKAN}. `--overlay` needs neither")
+    _draw_scene(wanted, film, out)
 
 
 # --- The scene in space ---------------------------------------------------------------------------
 
 
-def draw_scene(wanted: Wanted, film: Film, out: Path | None) -> None:
-    """Draw what was asked for into a file; in a process of its own."""
-    from triangulate.viewer.filming import write_film
+def _draw_scene(wanted: Wanted, film: Film, out: Path | None) -> None:
+    with uninterrupted():
+        from triangulate.viewer.filming import write_film
 
-    contents = open_contents(wanted)
-    look, faces = look_of(wanted, contents), faces_of(wanted, contents)
     target = out or _default_target(wanted.sources[0])
     with progress_bar("drawing", "frames") as report:
-        count = write_film(target, contents, look, film, faces, report)
+        count = write_film(target, partial(load_all, wanted), film, report)
     width, height = film.size
     print_pairs("Scene", [("frames", f"{count}, {width} x {height}"), ("written to", str(target))])
 

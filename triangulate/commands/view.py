@@ -6,13 +6,14 @@ import ctypes
 import ctypes.util
 import os
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from triangulate.arguments import check_existing
-from triangulate.commands.viewing import Wanted, faces_of, look_of, open_contents
+from triangulate.commands.viewing import Wanted, load_all
 from triangulate.errors import InputError
 from triangulate.options import (
     BindOption,
@@ -34,11 +35,6 @@ from triangulate.options import (
     UpOption,
     parse_bindings,
 )
-
-if TYPE_CHECKING:
-    from triangulate.viewer.contents import Contents
-    from triangulate.viewer.look import Look
-    from triangulate.viewer.moments import Faces
 
 _WITHOUT = "`triangulate render` draws the same scene into a file, without a display"
 
@@ -127,8 +123,4 @@ def open_window(wanted: Wanted) -> None:
     """Show what was asked for until the window is closed; in a process of its own."""
     from triangulate.viewer.window import show
 
-    def read() -> tuple[Contents, Look, Faces | None]:
-        contents = open_contents(wanted)
-        return contents, look_of(wanted, contents), faces_of(wanted, contents)
-
-    show(read)
+    show(partial(load_all, wanted))

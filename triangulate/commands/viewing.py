@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from triangulate.viewer.look import Look
     from triangulate.viewer.moments import Faces
 
-_RECORDED = ("on_size_mismatch", "match", "sync")
+_RECORDED = ("on_size_mismatch", "match", "sync", "fps")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Wanted:
         poses: of the recording, if they are not in its folder `out`.
         rig: the calibration, if it is not in or above the recording.
         clouds: a folder with a cloud a frame, if it is not the recording's `out/clouds`.
-        up: which axis points up, where files do not tell.
+        up: which axis points up, whatever the files tell.
         images: show what the cameras saw.
         blur_faces: make faces in it unrecognisable.
         keypoints: of everybody in view, for that.
@@ -127,6 +127,12 @@ def open_contents(wanted: Wanted) -> Contents:
     )
 
 
+def load_all(wanted: Wanted) -> tuple[Contents, Look, Faces | None]:
+    """What is shown, how, and whose faces are hidden."""
+    contents = open_contents(wanted)
+    return contents, look_of(wanted, contents), faces_of(wanted, contents)
+
+
 def look_of(wanted: Wanted, contents: Contents) -> Look:
     """How it is shown.
 
@@ -186,6 +192,8 @@ def _settings(wanted: Wanted, motion: Motion | None) -> ReconstructConfig:
     poses: Poses3D | None = None if motion is None else motion.poses
     recorded = {} if poses is None else poses.run.get("settings") or {}
     kept = {name: recorded[name] for name in _RECORDED if recorded.get(name) is not None}
+    if kept.get("sync", "none") != "none" and not Path(kept["sync"]).is_file():
+        del kept["sync"]  # named from another folder; what lies beside the videos is found anyway
     return read_settings(
         {**kept, **{name: value for name, value in wanted.options.items() if value is not None}}
     )

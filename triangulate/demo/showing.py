@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from triangulate.keypoints import Keypoints2D
 from triangulate.poses import Poses3D
 from triangulate.recording import Recording
 from triangulate.video import read_frames
-from triangulate.viewer.apart import NO_VULKAN, run_apart
+from triangulate.viewer.contents import Contents, Motion
 from triangulate.viewer.film import Film
+from triangulate.viewer.filming import write_film
 from triangulate.viewer.look import Look
 
 SCENE_SIZE = 800, 450
@@ -102,18 +104,15 @@ def write_overlay(path: Path, recording: Recording, poses: Poses3D) -> None:
 def write_scene(path: Path, recording: Recording, poses: Poses3D) -> str | None:
     """The poses in space, as `triangulate render` draws them; or why they could not be drawn."""
     try:
-        run_apart(_film_scene, path, recording, poses, remedy=NO_VULKAN)
+        write_film(path, partial(_scene_of, recording, poses), Film(SCENE_SIZE))
     except InputError as error:
         return str(error)
     return None
 
 
-def _film_scene(path: Path, recording: Recording, poses: Poses3D) -> None:
-    from triangulate.viewer.contents import Contents, Motion
-    from triangulate.viewer.filming import write_film
-
-    contents = Contents("the filmed walk", Motion.of(poses), recording.rig, recording)
-    write_film(path, contents, Look(), Film(SCENE_SIZE))
+def _scene_of(recording: Recording, poses: Poses3D) -> tuple[Contents, Look, None]:
+    motion = Motion.of(poses)
+    return Contents("the filmed walk", motion, recording.rig, recording), Look(), None
 
 
 def write_report(path: Path, recording: Recording, poses: Poses3D) -> str | None:

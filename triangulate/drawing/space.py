@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from triangulate.rig import Rig
+from triangulate.rig import Rig, Size
 
 
 @dataclass(frozen=True)
@@ -89,30 +89,42 @@ def without_strays(points: np.ndarray) -> np.ndarray:
     return points[((points >= low - margin) & (points <= high + margin)).all(-1)]
 
 
-def image_planes(rig: Rig, depth_m: float, parts: int = 1) -> np.ndarray:
-    """Where the cameras' images lie in space, in front of them.
+def image_planes(rig: Rig, depth_m: float) -> np.ndarray:
+    """Where the corners of the cameras' images lie in space, in front of them.
 
     Args:
         rig: V cameras.
         depth_m: how far ahead of them.
-        parts: how many each side of an image is divided into.
 
     Returns:
-        (V, parts + 1, parts + 1, 3) the corners of the parts, row by row from the upper left one:
-        where the rays of the pixels, bent by the lens, are at that depth.
+        (V, 2, 2, 3) rows and columns, from the upper left corner.
     """
+    return _at_depth(rig, depth_m, np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+
+
+def image_pixels(rig: Rig, depth_m: float, size: Size) -> np.ndarray:
+    """Where the pixels of the cameras' images, resized to a size (width, height), lie in space.
+
+    Returns:
+        (V, height, width, 3): where the rays of the pixels, bent by the lens, are at that depth.
+    """
+    across, down = ((np.arange(count) + 0.5) / count for count in size)
+    return _at_depth(rig, depth_m, across, down)
+
+
+def _at_depth(rig: Rig, depth_m: float, across: np.ndarray, down: np.ndarray) -> np.ndarray:
+    """(V, len(down), len(across), 3) places in images, as parts of their sides, at a depth."""
     size_px = (2 * rig.cameras.K[:, :2, 2] + 1).numpy()
     for v, size in enumerate(rig.sizes):
         if size is not None:
             size_px[v] = size
-    steps = np.linspace(0, 1, parts + 1)
-    grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    edges = grid * size_px[:, None] - 0.5
-    origins, directions, _ = rig.cameras.rays(torch.from_numpy(edges))
+    parts = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
+    pixels = parts * size_px[:, None] - 0.5
+    origins, directions, _ = rig.cameras.rays(torch.from_numpy(pixels))
     axis = rig.cameras.cam_from_world.rotation[:, 2]
     ahead = (directions * axis[:, None]).sum(-1, keepdim=True).clamp_min(0.2)
     points = origins[:, None] + depth_m * directions / ahead
-    return points.numpy().reshape(len(rig), parts + 1, parts + 1, 3)
+    return points.numpy().reshape(len(rig), len(down), len(across), 3)
 
 
 def line_spacing(reach_m: float) -> float:

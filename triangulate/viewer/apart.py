@@ -13,22 +13,26 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from triangulate.errors import InputError
+from triangulate.errors import InputError, UsageError
 
 NO_VULKAN = (
     "pictures without a display need Vulkan, in software where there is no GPU: on Debian and "
-    "Ubuntu, apt-get install mesa-vulkan-drivers libvulkan1"
+    "Ubuntu, apt-get install mesa-vulkan-drivers libvulkan1 (`triangulate render --overlay` needs "
+    "none)"
 )
 """The remedy where pictures cannot be drawn."""
 
 
 def run_apart(work: Callable[..., None], *arguments: Any, remedy: str) -> None:
-    """Call a function in a new process, and wait until it is done.
+    """Call a function in a new process, which speaks as this one would, until it is done.
+
+    A script that calls this must be guarded by `if __name__ == "__main__"`, as every program that
+    starts processes (`multiprocessing`, "Safe importing of main module").
 
     Args:
         work: a function of a module.
@@ -36,48 +40,78 @@ def run_apart(work: Callable[..., None], *arguments: Any, remedy: str) -> None:
         remedy: what to do where the process crashes, for the message.
 
     Raises:
-        InputError: the function raised one, the process crashed, or Open3D is not installed.
+        InputError: the process crashed, or Open3D is not installed. And what the function raised of
+            what is told in a line: InputError, UsageError, OSError.
     """
+    for _ in _received(work, arguments, remedy, speaks=True):
+        pass
+
+
+def each_apart(work: Callable[..., Iterable[Any]], *arguments: Any, remedy: str) -> Iterator[Any]:
+    """What a function in a new process yields, one after the other; the process is silent.
+
+    Arguments and errors are those of `run_apart`.
+    """
+    return _received(work, arguments, remedy, speaks=False)
+
+
+def _received(
+    work: Callable[..., Any], arguments: tuple[Any, ...], remedy: str, *, speaks: bool
+) -> Iterator[Any]:
     if importlib.util.find_spec("open3d") is None:
-        raise InputError(
-            'this needs Open3D, which is not installed: pip install "triangulate[view]"'
-        )
+        raise InputError('Open3D is not installed: pip install "triangulate[view]"')
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     with tempfile.TemporaryDirectory(prefix="triangulate-") as folder:
         log = Path(folder) / "log.txt"
-        process = context.Process(target=_child, args=(work, arguments, sender, log))
+        process = context.Process(target=_child, args=(work, arguments, sender, log, speaks))
         process.start()
         sender.close()
         try:
-            error = receiver.recv()
-        except EOFError:
-            error = None
-        except KeyboardInterrupt:
-            process.join()
+            while (item := _next_item(receiver)) is not None:
+                yield item[0]
+        except GeneratorExit:  # nobody wants the rest
+            process.terminate()
             raise
-        process.join()
-        if error is not None:
-            raise error
+        finally:
+            receiver.close()
+            process.join()
         if process.exitcode:
             raise InputError(f"Open3D failed{_reason(log, process.exitcode)}: {remedy}")
 
 
+def _next_item(receiver: Connection) -> tuple[Any] | None:
+    """The next thing that was yielded, in a tuple; None at the end, and where the process died."""
+    try:
+        item = receiver.recv()
+    except EOFError:
+        return None
+    if isinstance(item, BaseException):
+        raise item
+    return item
+
+
 def _child(
-    work: Callable[..., None], arguments: tuple[Any, ...], sender: Connection, log: Path
+    work: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    sender: Connection,
+    log: Path,
+    speaks: bool,
 ) -> None:
     """The work, with what libraries print put aside and the program's own words kept."""
     with log.open("wb") as stream:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        sys.stdout = os.fdopen(os.dup(1), "w", buffering=1, encoding=sys.stdout.encoding)
-        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding)
-        os.dup2(stream.fileno(), 1)
-        os.dup2(stream.fileno(), 2)
+        for name, number in (("stdout", 1), ("stderr", 2)):
+            before = getattr(sys, name)
+            before.flush()
+            if speaks:
+                own = os.fdopen(os.dup(number), "w", buffering=1, encoding=before.encoding)
+                setattr(sys, name, own)
+            os.dup2(stream.fileno(), number)
     failure: BaseException | None = None
     try:
-        work(*arguments)
-    except InputError as error:
+        for item in work(*arguments) or ():
+            sender.send((item,))
+    except (InputError, UsageError, OSError) as error:
         failure = error
     except KeyboardInterrupt:  # the parent got it, too
         pass

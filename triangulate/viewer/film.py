@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 
@@ -80,18 +79,22 @@ class Shots:
         look: how.
         size: (width, height) of the pictures.
         indices: (T,) of the frames, among those of the contents, never falling.
-        cameras: a camera a frame.
+        camera: from where all are seen; None: an orbit, from the scene's start.
+        step_rad: of the orbit, from picture to picture.
         rate: pictures a second.
         faces: to be hidden in the cameras' images.
+        first: how many pictures of the orbit come before these.
     """
 
     scene: Scene
     look: Look
     size: Size
     indices: np.ndarray
-    cameras: list[Camera]
+    camera: Camera | None
+    step_rad: float
     rate: float
     faces: Faces | None = None
+    first: int = 0
 
     def __len__(self) -> int:
         """How many there are."""
@@ -100,8 +103,19 @@ class Shots:
     @property
     def numbers(self) -> np.ndarray:
         """(T,) frame numbers; counted where the same frame is seen again and again."""
-        frames = self.scene.contents.frames
-        return np.arange(len(self)) if len(frames) == 1 else frames[self.indices]
+        is_one = len(self) > 1 and len(self.scene.contents.frames) == 1
+        return np.arange(len(self)) if is_one else self.scene.contents.frames[self.indices]
+
+    def part(self, start: int, stop: int) -> Shots:
+        """Some of them, as of a list."""
+        return replace(self, indices=self.indices[start:stop], first=self.first + start)
+
+    def camera_of(self, place: int) -> Camera:
+        """From where the picture at a place among these is seen."""
+        if self.camera is not None:
+            return self.camera
+        angle_rad = self.step_rad * (self.first + place)
+        return self.scene.start.turned(angle_rad).camera(self.size)
 
     def __iter__(self) -> Iterator[Shot]:
         """The pictures, with the cameras' images where they are shown."""
@@ -110,10 +124,11 @@ class Shots:
         if Layer.images in self.look.layers:
             contents, view = self.scene.contents, self.look.view
             pictures = read_images(contents, indices, self.faces, view)
-        cameras = iter(self.cameras)
+        place = 0
         for (index, images), count in zip(pictures, counts.tolist(), strict=True):
-            for camera in islice(cameras, count):
-                yield Shot(index, camera, images)
+            for _ in range(count):
+                yield Shot(index, self.camera_of(place), images)
+                place += 1
 
 
 def shots_of(
@@ -139,26 +154,25 @@ def shots_of(
         indices = _chosen(contents, film)
         rate = (contents.rate or DEFAULT_FPS) / film.every
         step_rad = np.deg2rad(film.turn_deg_s) / rate
-    if film.view == ORBIT:
-        turns = (scene.start.turned(step_rad * number) for number in range(len(indices)))
-        cameras = [viewpoint.camera(film.size) for viewpoint in turns]
-    elif film.view == STILL:
-        cameras = [scene.start.camera(film.size)] * len(indices)
-    elif rig is not None and film.view in rig.names:
-        view = rig.names.index(film.view)
-        look = replace(look, view=view)
-        cameras = [camera_of_rig(rig, view, film.size)] * len(indices)
-    else:
+    camera = None
+    if film.view == STILL:
+        camera = scene.start.camera(film.size)
+    elif film.view != ORBIT and rig is not None and film.view in rig.names:
+        look = replace(look, view=rig.names.index(film.view))
+        camera = camera_of_rig(rig, rig.names.index(film.view), film.size)
+    elif film.view != ORBIT:
         known = ", ".join([ORBIT, STILL, *(rig.names if rig is not None else ())])
         raise InputError(f"--view {film.view}: there are {known}")
-    return Shots(scene, look, film.size, indices, cameras, rate, faces)
+    return Shots(scene, look, film.size, indices, camera, step_rad, rate, faces)
 
 
 def _chosen(contents: Contents, film: Film) -> np.ndarray:
     """(T,) indices of the frames wanted."""
-    numbers = contents.frames
-    wanted = select_frames(film.frames, 1, int(numbers[-1]) + 1)
-    indices = np.flatnonzero(np.isin(numbers, wanted))[:: film.every]
+    numbers, indices = contents.frames, np.arange(len(contents.frames))
+    if film.frames is not None:
+        wanted = select_frames(film.frames, 1, int(numbers[-1]) + 1)
+        indices = np.flatnonzero(np.isin(numbers, wanted))
+    indices = indices[:: film.every]
     if not len(indices):
         raise InputError(
             f"--frames {film.frames}: there are frames {numbers[0]} to {numbers[-1]}, and none of "

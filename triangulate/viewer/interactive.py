@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from triangulate.drawing.canvas import BACKGROUND
+from triangulate.errors import InputError
 from triangulate.options import ColourBy, Layer
 from triangulate.viewer.contents import Contents
 from triangulate.viewer.keys import KEYS, Action
+from triangulate.viewer.library import resident_bytes
 from triangulate.viewer.look import Look, colour_scale, default_colours
 from triangulate.viewer.moments import Faces, Pictures, cloud_at
 from triangulate.viewer.painting import Painter, aim_widget
@@ -23,6 +25,7 @@ from triangulate.viewer.timeline import DEFAULT_FPS, Timeline
 from triangulate.viewer.viewpoint import camera_of_rig
 
 MAGNIFIED = (1.0, 3.0, 10.0)
+MOST_BYTES = 4_000_000_000
 _STILL_PX = 4  # a click that moves the mouse farther turns the view instead
 _MARK = np.array([[255, 235, 59]], np.uint8)
 
@@ -55,11 +58,13 @@ class Viewer:
         self.timeline = Timeline(len(contents.frames), contents.rate or DEFAULT_FPS)
         self.picked: Picked | None = None
         self._pictures = Pictures(contents, faces)
-        self._images: tuple[int, Any] = (-1, ())
+        self._images: tuple[int, int | None, Any] = (-1, None, ())
         self._cloud: tuple[int, Dots | Mesh | None] = (-1, None)
+        self._first_bytes, self._lost_bytes = resident_bytes(), 0
+        self._broken = ""  # what is wrong with the frame's cloud
         self._pressed_at: tuple[int, int] | None = None
         self._labels: list[Any] = []
-        self._is_stale = True
+        self._is_stale, self._eye_m = True, np.zeros(3)
 
         self.window = window
         window.title = f"triangulate: {contents.title}"
@@ -142,7 +147,7 @@ class Viewer:
             camera = camera_of_rig(rig, view, size)
         aim_widget(self.widget, self.scene, camera, size)
         if view != self.look.view:
-            self._images = -1, ()
+            self._images = -1, None, ()
             self._change(view=view)
         self._is_stale = True
 
@@ -201,16 +206,26 @@ class Viewer:
 
     def _refresh(self) -> None:
         index = self.timeline.index
-        if Layer.images in self.look.layers and self._images[0] != index:
+        if Layer.images in self.look.layers and self._images[:2] != (index, self.look.view):
             self._pictures.ask(index, self.look.view)
         if Layer.clouds in self.look.layers and self._cloud[0] != index:
-            self._cloud = index, cloud_at(self._contents, index)
-        moving = self.scene.moving(self.look, index, self._images[1], self._scale, self._cloud[1])
+            self._cloud = index, self._read_cloud(index)
+        moving = self.scene.moving(self.look, index, self._images[2], self._scale, self._cloud[1])
         self._painter.show({**self._still, **moving, **self._mark(index)})
+        self._painter.seen_from(*self._eye())
         moment = moment_text(self._contents, index)
         self._panel.show(self.look, self.timeline, moment)
         self._panel.tell(self._telling(index))
         self._is_stale = False
+
+    def _read_cloud(self, index: int) -> Dots | Mesh | None:
+        """The frame's cloud; None, with a line in the panel, where its file is broken."""
+        self._broken = ""
+        try:
+            return cloud_at(self._contents, index)
+        except InputError as error:
+            self._broken = str(error)
+            return None
 
     def _mark(self, index: int) -> dict[str, Shape]:
         """A ball about the joint that was clicked."""
@@ -222,6 +237,25 @@ class Viewer:
             return {}
         return {"mark": balls(place[None], 1.35 * self.scene.joint_m, _MARK)}
 
+    def _eye(self) -> tuple[np.ndarray, float]:
+        """Where the widget's camera is, and its focal length in pixels."""
+        camera = self.widget.scene.camera
+        focal_px = 0.5 * self._size()[1] * float(camera.get_projection_matrix()[1, 1])
+        return np.asarray(camera.get_model_matrix())[:3, 3].astype(float), focal_px
+
+    def _spare(self) -> None:
+        """Stop playing where Open3D has taken up too much memory."""
+        self._lost_bytes = resident_bytes() - self._first_bytes
+        if self._lost_bytes > MOST_BYTES and self.timeline.is_playing:
+            self.timeline.toggle()
+
+    def _has_moved(self) -> bool:
+        """Whether the mouse has moved the widget's camera since this was asked."""
+        eye_m = self._eye()[0]
+        moved = bool(np.linalg.norm(eye_m - self._eye_m) > 1e-3)
+        self._eye_m = eye_m
+        return moved
+
     def _telling(self, index: int) -> str:
         """What the panel says about the floor, the colours and the clicked joint."""
         lines = [f"floor: lines {self.scene.spacing_m:g} m apart"]
@@ -230,6 +264,12 @@ class Viewer:
             lines.append(f"dark to bright: {scale.title}\n0 to {scale.top:g} {scale.unit} and more")
         if Layer.ellipsoids in self.look.layers:
             lines.append(f"ellipsoids hold 95 %, {self.look.magnified:g} times as large")
+        if self._lost_bytes > MOST_BYTES:
+            lines.append(
+                "stopped: Open3D has lost gigabytes of memory\non this graphics driver; open anew"
+            )
+        if self._broken:
+            lines.append(self._broken)
         if self._pictures.failure:
             lines.append(f"images: {self._pictures.failure}")
         motion = self._contents.motion
@@ -248,13 +288,14 @@ class Viewer:
     def _on_tick(self) -> bool:
         now = time.monotonic()
         elapsed_s, self._told_at = now - self._told_at, now
-        self._is_stale |= self.timeline.advance(elapsed_s)
+        self._is_stale |= self.timeline.advance(elapsed_s) or self._has_moved()
         found = self._pictures.latest()
         if found is not None:
             self._images = found
             self._is_stale = True
         if not self._is_stale:
             return False
+        self._spare()
         self._refresh()
         return True
 
@@ -279,7 +320,9 @@ class Viewer:
         from open3d.visualization import gui
 
         place = event.x - self.widget.frame.x, event.y - self.widget.frame.y
-        if event.type == gui.MouseEvent.Type.BUTTON_DOWN:
+        if event.type == gui.MouseEvent.Type.BUTTON_DOWN and event.is_button_down(
+            gui.MouseButton.LEFT
+        ):
             self._pressed_at = place
         elif event.type == gui.MouseEvent.Type.BUTTON_UP and self._pressed_at is not None:
             moved = np.hypot(*np.subtract(place, self._pressed_at))
@@ -289,7 +332,7 @@ class Viewer:
         return gui.Widget.EventCallbackResult.IGNORED
 
     def _click(self, place: tuple[int, int]) -> None:
-        if self._contents.motion is None:
+        if self._contents.motion is None or Layer.skeletons not in self.look.layers:
             return
         positions = self._contents.motion.positions_m[self.timeline.index]
         positions = np.array(positions, float)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import types
+from pathlib import Path
 from typing import Any
 
 
@@ -26,3 +28,16 @@ def errors_only() -> Any:
     import open3d as o3d
 
     return o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error)
+
+
+def resident_bytes() -> int:
+    """How much memory this process holds; 0 where the system does not tell (it is no Linux).
+
+    With Vulkan in software, Open3D 0.20 loses some 2 MB with each picture that it draws, whatever
+    is in it.
+    """
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -16,7 +16,6 @@ import numpy as np
 
 from triangulate.drawing.images import shrunk
 from triangulate.drawing.overlay import hide_faces
-from triangulate.errors import InputError
 from triangulate.keypoints import Keypoints2D
 from triangulate.recording import FrameSet
 from triangulate.viewer.contents import Contents
@@ -24,7 +23,7 @@ from triangulate.viewer.reading import read_cloud
 from triangulate.viewer.scene import Images
 from triangulate.viewer.shapes import Dots, Mesh
 
-IMAGE_PX, BEHIND_PX = 480, 1600
+IMAGE_PX, BEHIND_PX = 192, 640
 """The longer side of images on the cameras' image planes, and of one that lies behind all."""
 
 _AHEAD = 8  # frames that are read and left out rather than looked for anew
@@ -88,7 +87,9 @@ def _small(
 ) -> Images:
     images: Images = frame_set.images
     poses = None if contents.motion is None else contents.motion.poses
-    if faces is not None and poses is not None and contents.rig is not None:
+    if faces is not None:
+        if poses is None or contents.rig is None:
+            raise ValueError("faces can be hidden only where contents have poses and a rig")
         images = hide_faces(images, poses, contents.rig, index, faces.keypoints)
     return [
         None if image is None else shrunk(image, BEHIND_PX if v == view else IMAGE_PX)
@@ -109,7 +110,7 @@ class Pictures:
         self._contents, self._faces = contents, faces
         self._condition = threading.Condition()
         self._wanted: tuple[int, int | None] | None = None
-        self._found: tuple[int, Images] | None = None
+        self._found: tuple[int, int | None, Images] | None = None
         self._is_over = False
         self.failure: str | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -127,8 +128,11 @@ class Pictures:
             self._wanted = index, view
             self._condition.notify()
 
-    def latest(self) -> tuple[int, Images] | None:
-        """A frame's index and its images, once each; None while there is nothing new."""
+    def latest(self) -> tuple[int, int | None, Images] | None:
+        """A frame's index, the view asked for with it, and its images, once each.
+
+        None while there is nothing new.
+        """
         with self._condition:
             found, self._found = self._found, None
             return found
@@ -146,20 +150,21 @@ class Pictures:
         upcoming, before = 0, None
         while (wanted := self._next_wanted()) is not None:
             index, view = wanted
+            is_near = upcoming <= index < upcoming + _AHEAD
             try:
-                is_near = upcoming <= index < upcoming + _AHEAD
                 if frames is None or not is_near or view != before:
                     if frames is not None:
                         frames.close()
                     rest = np.arange(index, len(self._contents.frames))
                     frames = read_images(self._contents, rest, self._faces, view)
-                found = next(pair for pair in frames if pair[0] >= index)
-            except InputError as error:
-                self.failure = str(error)
-                return
-            upcoming, before = found[0] + 1, view
+                found, images = next(pair for pair in frames if pair[0] >= index)
+                self.failure = None
+            except Exception as error:  # whatever a decoder makes of a damaged file
+                frames, found, images = None, index, ()
+                self.failure = str(error) or type(error).__name__
+            upcoming, before = found + 1, view
             with self._condition:
-                self._found = found
+                self._found = found, view, images
         if frames is not None:
             frames.close()
 

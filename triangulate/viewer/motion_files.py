@@ -67,21 +67,24 @@ def _read_trc(path: Path) -> Motion:
         raise ValueError("its first line does not begin with PathFileType")
     values = dict(zip(lines[1].split("\t"), lines[2].split("\t"), strict=False))
     names = [name.strip() for name in lines[3].split("\t")[2:] if name.strip()]
-    rows = [line.split("\t") for line in lines[5:] if line.strip()]
     width = 2 + 3 * len(names)
+    rows = [line for line in lines[5:] if line.strip()]
     if not rows or not names:
         raise ValueError("it holds no markers or no frames")
-    cells = [[*row, *[""] * (width - len(row))][:width] for row in rows]
-    table = np.array([[float(cell) if cell.strip() else np.nan for cell in row] for row in cells])
+    table = np.full((len(rows), width), np.nan)
+    for row, line in zip(table, rows, strict=True):
+        cells = line.split("\t")[:width]
+        row[: len(cells)] = [float(cell) if cell.strip() else np.nan for cell in cells]
     if not (np.isfinite(table[:, 0]).all() and (np.diff(table[:, 0]) > 0).all()):
         raise ValueError("the frame numbers in its first column must grow")
     positions = table[:, 2:].reshape(len(rows), 1, -1, 3) * _per_metre(values.get("Units", ""))
+    numbers = np.rint(table[:, 0]).astype(int)
     fps = float(values.get("DataRate", "nan"))
     told = re.search(r"up: (\S+)", lines[0])
     return Motion(
         positions,
         skeleton_of(names),
-        np.rint(table[:, 0]).astype(int) - 1,
+        numbers - min(1, int(numbers[0])),  # rows count from 1, with some programs from 0
         fps if np.isfinite(fps) and fps > 0 else None,
         _up_axis(told.group(1)) if told else "y",
     )

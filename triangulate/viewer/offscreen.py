@@ -16,7 +16,7 @@ from triangulate.drawing.overlay import draw_scale
 from triangulate.drawing.scales import ColourScale
 from triangulate.options import Layer
 from triangulate.viewer.film import Shot, Shots
-from triangulate.viewer.library import errors_only
+from triangulate.viewer.library import errors_only, without_web_server
 from triangulate.viewer.look import Look, colour_scale
 from triangulate.viewer.moments import cloud_at
 from triangulate.viewer.painting import Painter, aim
@@ -25,6 +25,7 @@ from triangulate.viewer.scene import Scene, moment_text
 
 def render_pictures(shots: Shots) -> Iterator[np.ndarray]:
     """One picture (H, W, 3) uint8 RGB after the other."""
+    without_web_server()
     from open3d.visualization import rendering
 
     scene, look, size = shots.scene, shots.look, shots.size
@@ -37,8 +38,10 @@ def render_pictures(shots: Shots) -> Iterator[np.ndarray]:
     still = scene.still(look)
     for shot in shots:
         cloud = cloud_at(scene.contents, shot.index) if Layer.clouds in look.layers else None
+        fine = shot.camera.resized(float(FINER))
         painter.show({**still, **scene.moving(look, shot.index, shot.images, scale, cloud)})
-        aim(renderer.scene.camera, scene, shot.camera.resized(float(FINER)), fine_size)
+        aim(renderer.scene.camera, scene, fine, fine_size)
+        painter.seen_from(fine.centre_world.numpy(), float(fine.K[1, 1]))
         canvas = Canvas(np.array(renderer.render_to_image())[..., :3])
         _write(canvas, scene, look, shot, scale)
         yield canvas.finished()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from triangulate.errors import InputError
 from triangulate.poses import load_poses
+from triangulate.video import VIDEO_SUFFIXES
 from triangulate.viewer.contents import Motion
 from triangulate.viewer.motion_files import MOTION_SUFFIXES, read_motion
 from triangulate.viewer.reading import CLOUD_SUFFIXES, MESH_SUFFIXES, read_cloud
@@ -15,6 +16,7 @@ from triangulate.viewer.shapes import Dots, Mesh
 
 MODEL_SUFFIXES = (*CLOUD_SUFFIXES, *MESH_SUFFIXES)
 POSES_SUFFIX = ".npz"
+_RECORDINGS = ("videos", "images", "out", "pose2d")  # what a recording's folder holds
 
 
 def is_motion(path: Path) -> bool:
@@ -60,5 +62,11 @@ def cloud_sequence(folder: Path) -> Mapping[int, Path]:
 
 
 def holds_models(folder: Path) -> bool:
-    """Whether a folder is one of clouds."""
-    return folder.is_dir() and any(is_model(path) for path in folder.iterdir())
+    """Whether a folder is one of clouds: a recording may have some beside its videos."""
+    if not folder.is_dir():
+        return False
+    entries = list(folder.iterdir())
+    is_recording = any(
+        entry.suffix.lower() in VIDEO_SUFFIXES or entry.name in _RECORDINGS for entry in entries
+    )
+    return not is_recording and any(is_model(entry) for entry in entries)

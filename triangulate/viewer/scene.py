@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from triangulate.drawing.space import (
     axis_direction,
     find_ground,
     floor_lines,
+    image_pixels,
     image_planes,
     line_spacing,
     up_of,
@@ -26,6 +27,7 @@ from triangulate.drawing.space import (
     without_strays,
 )
 from triangulate.options import Layer
+from triangulate.rig import Size
 from triangulate.viewer.contents import Contents, Motion
 from triangulate.viewer.look import Look, joint_colours_at
 from triangulate.viewer.reading import read_cloud
@@ -33,8 +35,8 @@ from triangulate.viewer.shapes import (
     Dots,
     Lines,
     Mesh,
+    Raster,
     Shape,
-    Sheet,
     balls,
     outline,
     rings,
@@ -44,7 +46,6 @@ from triangulate.viewer.timeline import DEFAULT_FPS
 from triangulate.viewer.viewpoint import Viewpoint
 
 AXES: tuple[Colour, ...] = ((235, 87, 87), (74, 201, 126), (82, 140, 255))
-_IMAGE_PARTS = 12  # an image is bent as its lens bends it, in so many parts a side
 _DEPTH = 0.12  # of a drawn camera, as a part of the scene
 _REACH = 1.3  # of the floor, beyond everything
 _BONE = 0.075  # radius of a joint, as a part of a bone
@@ -75,6 +76,10 @@ class Scene:
         people_m: (N, 3) points of what moves or of clouds; the cameras where there are none.
         start: where one looks from at first.
     """
+
+    _rasters: dict[tuple[int, float, Size], tuple[np.ndarray, float]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     contents: Contents
     ground: Ground
@@ -124,7 +129,7 @@ class Scene:
         if Layer.axes in look.layers:
             ends = np.stack([np.zeros((3, 3)), self.spacing_m / 2 * np.eye(3)], axis=1)
             colours = np.repeat(np.array(AXES, np.uint8)[:, None], 2, axis=1)
-            shapes["axes"] = sticks(ends, 0.008 * self.spacing_m, colours)
+            shapes["axes"] = sticks(ends, 0.008 * self.spacing_m, colours).merged()
         if Layer.cameras in look.layers and self.contents.rig is not None:
             shapes["cameras"] = self._cameras(look.view)
         if Layer.clouds in look.layers:
@@ -201,11 +206,26 @@ class Scene:
         rig = self.contents.rig
         if rig is None or not any(image is not None for image in images):
             return {}
-        planes = image_planes(rig, self.depth_m, _IMAGE_PARTS)
-        if view is not None:
-            planes[view] = image_planes(rig, self._behind_m(view), _IMAGE_PARTS)[view]
-        pairs = zip(rig.names, planes, images, strict=True)
-        return {f"image {name}": Sheet(at, image) for name, at, image in pairs if image is not None}
+        shapes: dict[str, Shape] = {}
+        for v, (name, image) in enumerate(zip(rig.names, images, strict=True)):
+            if image is not None:
+                depth_m = self._behind_m(v) if v == view else self.depth_m
+                points, spacing = self._raster(v, depth_m, (image.shape[1], image.shape[0]))
+                shapes[f"image {name}"] = Raster(points, image, spacing)
+        return shapes
+
+    def _raster(self, view: int, depth_m: float, size: Size) -> tuple[np.ndarray, float]:
+        """Where the pixels of a camera's image of a size lie at a depth, and how far apart.
+
+        Kept, because it stays the same from frame to frame.
+        """
+        key = view, depth_m, size
+        if key not in self._rasters and self.contents.rig is not None:
+            rig = self.contents.rig.select([self.contents.rig.names[view]])
+            points = image_pixels(rig, depth_m, size)[0]
+            steps = np.linalg.norm(np.diff(points[size[1] // 2], axis=0), axis=-1)
+            self._rasters[key] = points, float(steps.mean())
+        return self._rasters[key]
 
     def _behind_m(self, view: int) -> float:
         """How far before a camera nothing else is."""

@@ -67,30 +67,57 @@ class Dots:
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """An image on a surface.
+class Raster:
+    """A picture in space, as a grid of dots that are as large as the grid is wide.
 
     Attributes:
-        vertices_m: (h + 1, w + 1, 3) world: the corners of h x w equal parts of the image.
-        image: (H, W, 3) uint8 RGB.
+        points_m: (h, w, 3) world; where it stays, the same array each time.
+        colours: (h, w, 3) uint8 RGB.
+        spacing_m: between the points.
     """
 
-    vertices_m: np.ndarray
-    image: np.ndarray
+    points_m: np.ndarray
+    colours: np.ndarray
+    spacing_m: float
 
 
-Shape = Mesh | Lines | Dots | Sheet
+@dataclass(frozen=True)
+class Instances:
+    """A small mesh in many places, which move without the mesh being made anew.
+
+    Attributes:
+        template: in its own frame, white but for its shading.
+        world_from_template: (N, 4, 4) affine.
+        colours: (N, 3) uint8 RGB.
+    """
+
+    template: Mesh
+    world_from_template: np.ndarray
+    colours: np.ndarray
+
+    def merged(self) -> Mesh:
+        """All of them as one mesh."""
+        count, size = len(self.colours), len(self.template.vertices_m)
+        linear, shift = self.world_from_template[:, :3, :3], self.world_from_template[:, :3, 3]
+        vertices = self.template.vertices_m @ linear.mT + shift[:, None]
+        faces = self.template.triangles + size * np.arange(count)[:, None, None]
+        shades = self.template.colours / 255 * self.colours[:, None]
+        colours = np.rint(shades.reshape(-1, 3)).astype(np.uint8)
+        return Mesh(vertices.reshape(-1, 3), faces.reshape(-1, 3), colours)
 
 
-def balls(centres_m: np.ndarray, radius_m: float, colours: np.ndarray) -> Mesh:
+Shape = Mesh | Lines | Dots | Raster | Instances
+
+
+def balls(centres_m: np.ndarray, radius_m: float, colours: np.ndarray) -> Instances:
     """Balls about (N, 3) points, in (N, 3) uint8 colours."""
-    sphere, faces = _sphere()
-    vertices = centres_m[:, None] + radius_m * sphere
-    shades = np.broadcast_to(_shade(sphere), vertices.shape[:2])
-    return _merged(vertices, faces, shades[..., None] * colours[:, None])
+    places = np.tile(np.eye(4), (len(centres_m), 1, 1))
+    places[:, :3, :3] *= radius_m
+    places[:, :3, 3] = centres_m
+    return Instances(_ball(), places, colours)
 
 
-def sticks(ends_m: np.ndarray, radius_m: float, colours: np.ndarray) -> Mesh:
+def sticks(ends_m: np.ndarray, radius_m: float, colours: np.ndarray) -> Instances:
     """Cylinders between points, each half in the colour of its end.
 
     Args:
@@ -98,21 +125,22 @@ def sticks(ends_m: np.ndarray, radius_m: float, colours: np.ndarray) -> Mesh:
         radius_m: of all.
         colours: (N, 2, 3) uint8.
     """
-    start, along = ends_m[:, 0], ends_m[:, 1] - ends_m[:, 0]
-    length = np.linalg.norm(along, axis=-1, keepdims=True)
-    axis = along / np.maximum(length, 1e-12)
-    helper = np.eye(3)[np.abs(axis).argmin(-1)]
-    first = np.cross(axis, helper)
-    first /= np.maximum(np.linalg.norm(first, axis=-1, keepdims=True), 1e-12)
-    across = np.stack([first, np.cross(axis, first)], axis=1)  # (N, 2, 3)
-    circle, faces = _tube()
-    normals = circle @ across  # (N, sides, 3)
-    parts = np.array([0.0, 0.5, 0.5, 1.0])  # twice at the middle, where the colour changes
-    rings = start[:, None, None] + parts[:, None, None] * along[:, None, None]
-    vertices = rings + radius_m * normals[:, None]  # (N, 4, sides, 3)
-    shaded = _shade(normals)[:, None, :, None] * colours[:, [0, 0, 1, 1], None]
-    flat = len(ends_m), 4 * _SIDES, 3
-    return _merged(vertices.reshape(flat), faces, shaded.reshape(flat))
+    middles = ends_m.mean(axis=1, keepdims=True)
+    halves = np.stack(np.broadcast_arrays(ends_m, middles), axis=2).reshape(-1, 2, 3)
+    halves[1::2] = halves[1::2, ::-1]  # from the start on, so that both halves turn alike
+    along = halves[:, 1] - halves[:, 0]
+    axis = along / np.maximum(np.linalg.norm(along, axis=-1, keepdims=True), 1e-12)
+    # The template is bright along its x, which is turned to the light as far as the axis lets it.
+    bright = _LIGHT - (axis @ _LIGHT)[:, None] * axis
+    level = np.cross(axis, np.eye(3)[np.abs(axis).argmin(-1)])
+    bright = np.where(np.linalg.norm(bright, axis=-1, keepdims=True) > 1e-6, bright, level)
+    bright /= np.maximum(np.linalg.norm(bright, axis=-1, keepdims=True), 1e-12)
+    places = np.tile(np.eye(4), (len(halves), 1, 1))
+    places[:, :3, 0] = radius_m * bright
+    places[:, :3, 1] = radius_m * np.cross(axis, bright)
+    places[:, :3, 2] = along
+    places[:, :3, 3] = halves[:, 0]
+    return Instances(_tube(), places, colours.reshape(-1, 3))
 
 
 def rings(centres_m: np.ndarray, covariance_m2: np.ndarray, colours: np.ndarray) -> Lines:
@@ -151,13 +179,31 @@ def _shade(normals: np.ndarray) -> np.ndarray:
     return _SHADE + (1 - _SHADE) * (0.5 + 0.5 * normals @ _LIGHT)
 
 
-def _merged(vertices: np.ndarray, faces: np.ndarray, colours: np.ndarray) -> Mesh:
-    """One mesh of N alike: vertices (N, K, 3), faces (M, 3) of each, colours (N, K, 3)."""
-    count, size = vertices.shape[:2]
-    triangles = (faces + size * np.arange(count)[:, None, None]).reshape(-1, 3)
+@cache
+def _ball() -> Mesh:
+    """A unit ball."""
+    vertices, faces = _sphere()
+    return Mesh(vertices, faces, _greys(_shade(vertices)))
+
+
+@cache
+def _tube() -> Mesh:
+    """A tube of radius 1 about z, from 0 to 1, lit from x."""
+    angles = 2 * np.pi * np.arange(_SIDES) / _SIDES
+    circle = np.stack([np.cos(angles), np.sin(angles), np.zeros(_SIDES)], axis=-1)
+    here, there = np.arange(_SIDES), np.roll(np.arange(_SIDES), -1)
+    faces = [[here, there, _SIDES + there], [here, _SIDES + there, _SIDES + here]]
+    shades = _SHADE + (1 - _SHADE) * (0.5 + 0.5 * circle[:, 0])
     return Mesh(
-        vertices.reshape(-1, 3), triangles, np.rint(colours.reshape(-1, 3)).astype(np.uint8)
+        np.concatenate([circle, circle + np.array([0, 0, 1])]),
+        np.concatenate([np.stack(face, axis=-1) for face in faces]),
+        np.tile(_greys(shades), (2, 1)),
     )
+
+
+def _greys(shades: np.ndarray) -> np.ndarray:
+    """(N,) 0..1 -> (N, 3) uint8."""
+    return np.rint(255 * np.repeat(shades[:, None], 3, axis=1)).astype(np.uint8)
 
 
 @cache
@@ -190,18 +236,3 @@ def _split(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndar
     a, b, c = faces.T
     parts = [(a, ab, ca), (b, bc, ab), (c, ca, bc), (ab, bc, ca)]
     return np.concatenate([vertices, middles]), np.concatenate([np.stack(p, -1) for p in parts])
-
-
-@cache
-def _tube() -> tuple[np.ndarray, np.ndarray]:
-    """(sides, 2) a circle, and (M, 3) the faces between rings 0 and 1, and 2 and 3."""
-    angles = 2 * np.pi * np.arange(_SIDES) / _SIDES
-    here, there = np.arange(_SIDES), np.roll(np.arange(_SIDES), -1)
-    faces = []
-    for low in (0, 2 * _SIDES):
-        up = low + _SIDES
-        faces += [
-            np.stack([low + here, low + there, up + there], -1),
-            np.stack([low + here, up + there, up + here], -1),
-        ]
-    return np.stack([np.cos(angles), np.sin(angles)], axis=-1), np.concatenate(faces)

@@ -33,8 +33,8 @@ def whole(walked: DemoResult) -> DemoResult:
     out = Path("my demo")
     filmed = FilmResult(
         out / "recordings" / "filmed", out / "recordings" / "filmed" / "out", Path("result.png"),
-        Path("overlay.mp4"), Path("scene.mp4"), Path("report.html"), "best", True, 2, 4, (64, 48), 34, 1.0, 2.0, 9.0,
-        20.0, 30.0, {},
+        Path("overlay.mp4"), Path("scene.mp4"), Path("report.html"), "best", True, 2, 4, (64, 48),
+        34, 1.0, 2.0, 9.0, 20.0, 30.0, {},
     )  # fmt: skip
     calibration = CalibrationResult(
         out / "recordings" / "board", out / "calibration", 9, 3.0, (64, 48), 8, (4, 5), 0.1, 0.4,
