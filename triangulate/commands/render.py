@@ -201,6 +201,7 @@ def _draw_overlay(
     chosen, rows = with_poses(opened, known, every, str(poses_path))
     target = out or default_out(recording, "out/overlay.mp4")
     check_target(target, len(chosen))
+    opened.check_not_in(target)
     check_writable(target.parent if target.suffix else target)
     seen = None
     if wanted.blur_faces:

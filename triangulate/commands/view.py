@@ -17,6 +17,7 @@ from triangulate.commands.viewing import Wanted, load_all
 from triangulate.errors import InputError
 from triangulate.options import (
     BindOption,
+    CamerasOption,
     CloudsOption,
     ColoursOption,
     EverybodyOption,
@@ -34,6 +35,7 @@ from triangulate.options import (
     UnitOption,
     UpOption,
     parse_bindings,
+    parse_names,
 )
 
 _WITHOUT = "`triangulate render` draws the same scene into a file, without a display"
@@ -54,6 +56,7 @@ def view(
     keypoints: EverybodyOption = None,
     up: UpOption = None,
     camera: BindOption = None,
+    cameras: CamerasOption = None,
     on_size_mismatch: MismatchOption = None,
     match: MatchOption = None,
     fps: FpsOption = None,
@@ -67,7 +70,13 @@ def view(
     """
     check_display()
     check_existing(sources)
-    options = {"on_size_mismatch": on_size_mismatch, "match": match, "fps": fps, "sync": sync}
+    options = {
+        "cameras": parse_names(cameras),
+        "on_size_mismatch": on_size_mismatch,
+        "match": match,
+        "fps": fps,
+        "sync": sync,
+    }
     wanted = Wanted(
         tuple(sources),
         poses,

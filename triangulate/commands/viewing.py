@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from triangulate.viewer.look import Look
     from triangulate.viewer.moments import Faces
 
-_RECORDED = ("on_size_mismatch", "match", "sync", "fps")
+_RECORDED = ("on_size_mismatch", "match", "sync")
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,17 @@ class Recording:
             late_s=None if self.late_s is None else self.late_s[index],
         )
 
+    def check_not_in(self, path: str | Path) -> None:
+        """Refuse to write where one of the videos is.
+
+        Raises:
+            InputError: the path is that of a video, or of a folder of images.
+        """
+        target = Path(path).absolute().resolve()
+        for video in self.videos:
+            if target == Path(video.path).absolute().resolve():
+                raise InputError(f"{path}: is a video of the recording; choose another with --out")
+
     def as_dict(self) -> dict[str, Any]:
         """What is known of the videos, as plain numbers and texts."""
         cameras = [

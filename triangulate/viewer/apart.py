@@ -13,11 +13,13 @@ import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from triangulate.console import uninterrupted
 from triangulate.errors import InputError, UsageError
 
 NO_VULKAN = (
@@ -65,12 +67,13 @@ def _received(
     with tempfile.TemporaryDirectory(prefix="triangulate-") as folder:
         log = Path(folder) / "log.txt"
         process = context.Process(target=_child, args=(work, arguments, sender, log, speaks))
-        process.start()
+        with uninterrupted():  # the new process never sees Ctrl-C: this one ends it
+            process.start()
         sender.close()
         try:
             while (item := _next_item(receiver)) is not None:
                 yield item[0]
-        except GeneratorExit:  # nobody wants the rest
+        except (GeneratorExit, KeyboardInterrupt):  # nobody wants the rest
             process.terminate()
             raise
         finally:
@@ -99,6 +102,7 @@ def _child(
     speaks: bool,
 ) -> None:
     """The work, with what libraries print put aside and the program's own words kept."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with log.open("wb") as stream:
         for name, number in (("stdout", 1), ("stderr", 2)):
             before = getattr(sys, name)
@@ -113,8 +117,6 @@ def _child(
             sender.send((item,))
     except (InputError, UsageError, OSError) as error:
         failure = error
-    except KeyboardInterrupt:  # the parent got it, too
-        pass
     except BaseException:
         import traceback
 
@@ -125,6 +127,14 @@ def _child(
     sys.stderr.flush()
     # Open3D may crash while Python takes it down; all is written by now.
     os._exit(0)
+
+
+def _end_with_parent() -> None:
+    """Leave no window behind when the process that opened it is killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _reason(log: Path, code: int) -> str:

@@ -21,7 +21,7 @@ from triangulate.viewer.viewpoint import camera_of_rig
 
 ORBIT, STILL = "orbit", "still"
 _TURN_S = 12.0  # of a full turn about what stands still
-_SMALLEST_PX = 64
+_SMALLEST_PX, _LARGEST_PX = 64, 4096
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,11 @@ class Film:
         """Refuse sizes that no video can have, steps that are none, turns that are no number."""
         if self.every < 1:
             raise InputError(f"--every {self.every}: must be 1 or more")
-        if min(self.size) < _SMALLEST_PX or self.size[0] % 2 or self.size[1] % 2:
+        fits = _SMALLEST_PX <= min(self.size) and max(self.size) <= _LARGEST_PX
+        if not fits or self.size[0] % 2 or self.size[1] % 2:
             raise InputError(
-                f"--size {self.size[0]}x{self.size[1]}: both sides must be even and at least "
-                f"{_SMALLEST_PX}, such as 1280x720"
+                f"--size {self.size[0]}x{self.size[1]}: both sides must be even and from "
+                f"{_SMALLEST_PX} to {_LARGEST_PX}, such as 1280x720"
             )
         if not np.isfinite(self.turn_deg_s):
             raise InputError(f"--turn {self.turn_deg_s}: must be degrees a second, such as 15")

@@ -45,6 +45,8 @@ def write_film(
     turns_about = path.suffix.lower() == ".mp4"
     shots = _shots(load, film, turns_about=turns_about)
     check_target(path, len(shots))
+    if shots.scene.contents.recording is not None:
+        shots.scene.contents.recording.check_not_in(path)
     check_writable(path.parent if path.suffix else path)
     with picture_sink(path, film.size, shots.rate, shots.numbers) as write:
         for start in range(0, len(shots), STRETCH):

@@ -26,6 +26,7 @@ from triangulate.viewer.viewpoint import camera_of_rig
 
 MAGNIFIED = (1.0, 3.0, 10.0)
 MOST_BYTES = 4_000_000_000
+_DRAWN_ON_S = 0.25  # after a change: the renderer may leave pictures out
 _STILL_PX = 4  # a click that moves the mouse farther turns the view instead
 _MARK = np.array([[255, 235, 59]], np.uint8)
 
@@ -60,6 +61,7 @@ class Viewer:
         self._pictures = Pictures(contents, faces)
         self._images: tuple[int, int | None, Any] = (-1, None, ())
         self._cloud: tuple[int, Dots | Mesh | None] = (-1, None)
+        self._draw_until = 0.0
         self._first_bytes, self._lost_bytes = resident_bytes(), 0
         self._broken = ""  # what is wrong with the frame's cloud
         self._pressed_at: tuple[int, int] | None = None
@@ -213,6 +215,7 @@ class Viewer:
         moving = self.scene.moving(self.look, index, self._images[2], self._scale, self._cloud[1])
         self._painter.show({**self._still, **moving, **self._mark(index)})
         self._painter.seen_from(*self._eye())
+        self.widget.force_redraw()
         moment = moment_text(self._contents, index)
         self._panel.show(self.look, self.timeline, moment)
         self._panel.tell(self._telling(index))
@@ -293,11 +296,13 @@ class Viewer:
         if found is not None:
             self._images = found
             self._is_stale = True
-        if not self._is_stale:
-            return False
-        self._spare()
-        self._refresh()
-        return True
+        if self._is_stale:
+            self._spare()
+            self._refresh()
+            self._draw_until = now + _DRAWN_ON_S
+        elif now < self._draw_until:
+            self.widget.force_redraw()
+        return now < self._draw_until
 
     def _on_key(self, event: Any) -> bool:
         from open3d.visualization import gui

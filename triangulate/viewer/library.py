@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,20 @@ def errors_only() -> Any:
     import open3d as o3d
 
     return o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error)
+
+
+@contextmanager
+def without_c_messages() -> Iterator[None]:
+    """Nothing goes to the terminal of what C libraries write to stderr."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def resident_bytes() -> int:

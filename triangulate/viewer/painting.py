@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from triangulate.viewer.shapes import Dots, Instances, Lines, Mesh, Raster, Shap
 
 NEAR_M = 0.02
 _LARGEST_DOT_PX = 64.0
+_FRAMES_BEHIND = 4  # that the renderer may be
 
 
 class Painter:
@@ -36,6 +38,7 @@ class Painter:
         self._copies: dict[str, np.ndarray] = {}  # of instances, the colours (N, 3) of all copies
         self._visible: dict[str, int] = {}  # of instances, how many copies are shown
         self._dot_px: dict[str, float] = {}
+        self._read_later: dict[str, deque[Any]] = {}
         self._eye_m, self._focal_px = np.zeros(3), 1000.0
         # What the shapes' colours are is what the screen shall show: no lights, no tone mapping.
         # Multisampling is left out because renderers without a GPU take half a minute a picture.
@@ -98,6 +101,8 @@ class Painter:
 
         cloud = _cloud(raster.points_m.reshape(-1, 3), raster.colours.reshape(-1, 3))
         self._scene.scene.update_geometry(name, cloud, rendering.Scene.UPDATE_COLORS_FLAG)
+        # The renderer reads the colours later, from where they are now.
+        self._read_later.setdefault(name, deque(maxlen=_FRAMES_BEHIND)).append(cloud)
 
     def _move(self, name: str, shape: Instances) -> None:
         """Move the copies that there are, make those that lack, and hide those left over."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from triangulate.errors import InputError
+from triangulate.viewer.library import without_c_messages
 from triangulate.viewer.shapes import Dots, Mesh, shaded
 
 CLOUD_SUFFIXES = (".ply", ".pcd", ".xyz", ".xyzn", ".xyzrgb", ".pts")
@@ -32,7 +33,11 @@ def read_cloud(path: Path) -> Dots | Mesh:
     has_faces = path.suffix.lower() in (".ply", *MESH_SUFFIXES)
     level, said = o3d.utility.VerbosityLevel.Warning, io.StringIO()
     # What a file that breaks off lacks is left as memory happens to be: only a warning tells of it.
-    with redirect_stdout(said), o3d.utility.VerbosityContextManager(level):
+    with (
+        redirect_stdout(said),
+        without_c_messages(),
+        o3d.utility.VerbosityContextManager(level),
+    ):
         mesh, cloud = o3d.geometry.TriangleMesh(), o3d.geometry.PointCloud()
         if has_faces:
             mesh = o3d.io.read_triangle_mesh(path)

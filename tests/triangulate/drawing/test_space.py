@@ -9,6 +9,7 @@ import torch
 from triangulate.drawing.space import (
     find_ground,
     floor_lines,
+    image_pixels,
     image_planes,
     line_spacing,
     up_of,
@@ -58,18 +59,20 @@ def test_it_looks_between_cameras_at_the_broad_side_of_the_motion() -> None:
     np.testing.assert_allclose(np.abs(direction), [0, 1, 0], atol=1e-9)
 
 
-def test_image_planes_are_where_the_pixels_look() -> None:
+def test_image_planes_and_pixels_are_where_the_rays_look() -> None:
     rig = ring_rig(seeded(3), lens="fisheye")
-    planes = image_planes(rig, 0.4, parts=6)
-    assert planes.shape == (len(rig), 7, 7, 3)
-    pixels, _ = rig.cameras.project(torch.from_numpy(planes.reshape(len(rig), -1, 3)))
     width, height = rig.sizes[0]
-    corners = pixels.numpy().reshape(len(rig), 7, 7, 2)[0]
-    np.testing.assert_allclose(corners[0, 0], [-0.5, -0.5], atol=1e-6)
-    np.testing.assert_allclose(corners[-1, -1], [width - 0.5, height - 0.5], atol=1e-6)
-    np.testing.assert_allclose(corners[3, 3], [(width - 1) / 2, (height - 1) / 2], atol=1e-6)
-    depths = rig.cameras.cam_from_world.apply(torch.from_numpy(planes.reshape(len(rig), -1, 3)))
-    np.testing.assert_allclose(depths[..., 2], 0.4, atol=1e-9)
+    small = 64, 36  # a twentieth of the images
+    for points, first, last in (
+        (image_planes(rig, 0.4), [-0.5, -0.5], [width - 0.5, height - 0.5]),
+        (image_pixels(rig, 0.4, small), [9.5, 9.5], [width - 10.5, height - 10.5]),
+    ):
+        flat = torch.from_numpy(points.reshape(len(rig), -1, 3))
+        pixels = rig.cameras.project(flat)[0].numpy()[0]
+        np.testing.assert_allclose(pixels[[0, -1]], [first, last], atol=1e-6)
+        depths = rig.cameras.cam_from_world.apply(flat)[..., 2]
+        np.testing.assert_allclose(depths, 0.4, atol=1e-9)
+    assert image_pixels(rig, 0.4, small).shape == (len(rig), 36, 64, 3)
 
 
 def test_floor_lines_lie_on_the_floor_a_round_distance_apart() -> None:

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from triangulate.errors import InputError
+from triangulate.geometry.camera import Camera
 from triangulate.options import Layer
 from triangulate.poses import Poses3D
 from triangulate.recording import Recording
 from triangulate.rig import Rig
 from triangulate.viewer.contents import Contents, Motion
-from triangulate.viewer.film import ORBIT, STILL, Film, shots_of
+from triangulate.viewer.film import ORBIT, STILL, Film, Shots, shots_of
 from triangulate.viewer.look import Look
 from triangulate.viewer.scene import Scene
 from triangulate.viewer.viewpoint import camera_of_rig
@@ -27,10 +28,21 @@ def scene(poses: Poses3D, rig: Rig) -> Scene:
     return Scene.of(Contents("walk", Motion.of(late), rig))
 
 
+def cameras_of(shots: Shots) -> list[Camera]:
+    return [shots.camera_of(place) for place in range(len(shots))]
+
+
+def test_a_part_goes_on_where_the_one_before_ends(scene: Scene) -> None:
+    whole = shots_of(scene, Look(), Film(SIZE))
+    part = whole.part(4, 9)
+    assert part.numbers.tolist() == whole.numbers[4:9].tolist()
+    np.testing.assert_array_equal(part.camera_of(1).centre_world, whole.camera_of(5).centre_world)
+
+
 def angles_of(shots) -> np.ndarray:
     """(T,) how far the camera was carried about what it looks at, seen from above, degrees."""
     scene = shots.scene
-    arms = np.stack([camera.centre_world.numpy() for camera in shots.cameras])
+    arms = np.stack([camera.centre_world.numpy() for camera in cameras_of(shots)])
     x, y = (arms - scene.start.target_m)[:, :2].T
     return np.rad2deg(np.unwrap(np.arctan2(y, x)))
 
@@ -52,7 +64,7 @@ def test_frames_are_chosen_by_their_numbers(
     shots = shots_of(scene, Look(), Film(SIZE, frames=frames, every=every))
     np.testing.assert_array_equal(shots.numbers, numbers)
     np.testing.assert_array_equal(scene.contents.frames[shots.indices], numbers)
-    assert len(shots) == len(numbers) == len(shots.cameras)
+    assert len(shots) == len(numbers) == len(cameras_of(shots))
     assert shots.rate == 12.5 / every
 
 
@@ -63,7 +75,7 @@ def test_an_orbit_turns_evenly_whatever_the_rate(every: int, scene: Scene) -> No
     np.testing.assert_allclose(steps, 30.0 / (12.5 / every), atol=1e-9)
     start = scene.start.camera(SIZE)
     np.testing.assert_allclose(
-        shots.cameras[0].cam_from_world.matrix(), start.cam_from_world.matrix()
+        shots.camera_of(0).cam_from_world.matrix(), start.cam_from_world.matrix()
     )
     back = shots_of(scene, Look(), Film(SIZE, turn_deg_s=-30.0, every=every))
     np.testing.assert_allclose(np.diff(angles_of(back)), -steps, atol=1e-9)
@@ -83,12 +95,12 @@ def test_what_stands_still_is_turned_about_once(rig: Rig) -> None:
 
 def test_views_are_still_or_those_of_cameras(scene: Scene, rig: Rig) -> None:
     still = shots_of(scene, Look(), Film(SIZE, STILL))
-    assert all(camera is still.cameras[0] for camera in still.cameras)
-    np.testing.assert_allclose(still.cameras[0].K, scene.start.camera(SIZE).K)
+    assert all(camera is still.camera_of(0) for camera in cameras_of(still))
+    np.testing.assert_allclose(still.camera_of(0).K, scene.start.camera(SIZE).K)
     seen = shots_of(scene, Look(), Film(SIZE, "cam2"))
     expected = camera_of_rig(rig, 1, SIZE)
-    np.testing.assert_array_equal(seen.cameras[-1].K, expected.K)
-    np.testing.assert_array_equal(seen.cameras[-1].centre_world, expected.centre_world)
+    np.testing.assert_array_equal(seen.camera_of(len(seen) - 1).K, expected.K)
+    np.testing.assert_array_equal(seen.camera_of(len(seen) - 1).centre_world, expected.centre_world)
 
 
 def test_what_there_is_not_is_refused(scene: Scene, poses: Poses3D) -> None:

@@ -14,10 +14,10 @@ from triangulate.poses import Poses3D
 from triangulate.rig import Rig
 from triangulate.skeleton import Skeleton
 from triangulate.viewer.contents import Contents, Motion
-from triangulate.viewer.look import Look, colour_scale
+from triangulate.viewer.look import Look, colour_scale, deviation_mm
 from triangulate.viewer.opening import cloud_sequence, open_models
 from triangulate.viewer.scene import Scene, moment_text
-from triangulate.viewer.shapes import CHI_95, Dots, Lines, Mesh, Sheet
+from triangulate.viewer.shapes import CHI_95, Dots, Instances, Lines, Raster
 
 EVERYTHING = frozenset(Layer)
 
@@ -26,10 +26,10 @@ def only(*layers: Layer) -> Look:
     return Look(layers=frozenset(layers))
 
 
-def centres_of(mesh: object) -> np.ndarray:
+def centres_of(shape: object) -> np.ndarray:
     """(N, 3) of balls."""
-    assert isinstance(mesh, Mesh)
-    return mesh.vertices_m.reshape(-1, 162, 3).mean(axis=1)
+    assert isinstance(shape, Instances)
+    return shape.world_from_template[:, :3, 3]
 
 
 def sees_all(scene: Scene) -> None:
@@ -122,7 +122,7 @@ def test_a_frame_shows_what_is_there(poses: Poses3D) -> None:
     kept = np.delete(poses.positions_m[5].reshape(-1, 3), 4, axis=0)
     np.testing.assert_allclose(centres_of(lacking["joints"]), kept, atol=1e-9)
     at_missing = sum(4 in edge for edge in poses.skeleton.edges)
-    sticks = {n: len(shapes["bones"].vertices_m) // 40 for n, shapes in ((5, lacking), (6, whole))}
+    sticks = {n: len(shapes["bones"].colours) // 2 for n, shapes in ((5, lacking), (6, whole))}
     assert sticks == {
         5: 2 * len(poses.skeleton.edges) - at_missing,
         6: 2 * len(poses.skeleton.edges),
@@ -213,8 +213,8 @@ def test_colours_follow_the_scale(poses: Poses3D) -> None:
     plain, scaled = (scene.moving(look, 6, scale=s)["joints"].colours for s in (None, scale))
     assert (plain != scaled).any()
     assert scale is not None
-    brightest = scaled.reshape(2, 17, -1, 3)[0, 16].max(axis=0)
-    np.testing.assert_array_less(brightest, np.array(scale.colour(9.0)) + 1.0)
+    deviation = deviation_mm(poses, [6])[0, 0, 16]
+    np.testing.assert_array_equal(scaled.reshape(2, 17, 3)[0, 16], scale.colour(deviation))
 
 
 def test_images_lie_on_the_planes_of_their_cameras(rig: Rig, poses: Poses3D) -> None:
@@ -222,10 +222,14 @@ def test_images_lie_on_the_planes_of_their_cameras(rig: Rig, poses: Poses3D) -> 
     image = np.zeros((18, 24, 3), np.uint8)
     shapes = scene.moving(only(Layer.images), 6, [image, None, image])
     assert set(shapes) == {"image cam1", "image cam3"}
-    sheet = shapes["image cam1"]
-    assert isinstance(sheet, Sheet) and sheet.image is image
-    pixels, _ = rig.cameras[0].project(_tensor(sheet.vertices_m[0, 0]))
-    np.testing.assert_allclose(pixels[0], [-0.5, -0.5], atol=1e-6)
+    raster = shapes["image cam1"]
+    assert isinstance(raster, Raster) and raster.colours is image
+    pixels, _ = rig.cameras[0].project(_tensor(raster.points_m[0, 0]))
+    width, height = rig.sizes[0]
+    expected = [width / 24 / 2 - 0.5, height / 18 / 2 - 0.5]  # the middle of the first pixel
+    np.testing.assert_allclose(pixels[0], expected, atol=1e-6)
+    again = scene.moving(only(Layer.images), 7, [image, None, image])["image cam1"]
+    assert again.points_m is raster.points_m
     assert scene.moving(only(Layer.images), 6) == scene.moving(only(), 6, [image] * 3) == {}
     assert scene.moving(only(Layer.images), 6, [None] * 3) == {}
 

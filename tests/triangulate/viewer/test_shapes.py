@@ -29,7 +29,7 @@ def open_edges(mesh: Mesh) -> int:
 def test_balls_are_closed_round_and_face_outwards() -> None:
     centres = np.array([[1.0, 2.0, 3.0], [-4.0, 0.0, 0.5]])
     colours = np.array([[200, 100, 0], [0, 0, 255]], np.uint8)
-    mesh = balls(centres, 0.25, colours)
+    mesh = balls(centres, 0.25, colours).merged()
     assert open_edges(mesh) == 0
     assert signed_volume(mesh) == pytest.approx(2 * 4 / 3 * np.pi * 0.25**3, rel=0.05)
     first, second = mesh.vertices_m.reshape(2, -1, 3)
@@ -46,9 +46,9 @@ def test_balls_are_closed_round_and_face_outwards() -> None:
 
 
 def test_no_balls_and_no_sticks_are_empty_meshes() -> None:
-    none = balls(np.zeros((0, 3)), 1.0, np.zeros((0, 3), np.uint8))
+    none = balls(np.zeros((0, 3)), 1.0, np.zeros((0, 3), np.uint8)).merged()
     assert none.vertices_m.shape == (0, 3) and none.triangles.shape == (0, 3)
-    none = sticks(np.zeros((0, 2, 3)), 1.0, np.zeros((0, 2, 3), np.uint8))
+    none = sticks(np.zeros((0, 2, 3)), 1.0, np.zeros((0, 2, 3), np.uint8)).merged()
     assert none.vertices_m.shape == (0, 3) and none.triangles.shape == (0, 3)
 
 
@@ -56,7 +56,7 @@ def test_no_balls_and_no_sticks_are_empty_meshes() -> None:
 def test_sticks_are_tubes_that_face_outwards(end: tuple[float, float, float]) -> None:
     start, along = np.array([1.0, 2.0, 0.5]), np.array(end, float)
     ends = np.stack([start, start + along])[None]
-    mesh = sticks(ends, 0.1, np.full((1, 2, 3), 200, np.uint8))
+    mesh = sticks(ends, 0.1, np.full((1, 2, 3), 200, np.uint8)).merged()
     axis = along / np.linalg.norm(along)
     from_start = mesh.vertices_m - start
     heights = from_start @ axis
@@ -75,7 +75,7 @@ def test_sticks_are_tubes_that_face_outwards(end: tuple[float, float, float]) ->
 
 def test_each_half_of_a_stick_has_the_colour_of_its_end() -> None:
     ends = np.array([[[0.0, 0, 0], [0, 0, 2]]])
-    mesh = sticks(ends, 0.1, np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8))
+    mesh = sticks(ends, 0.1, np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8)).merged()
     a, b, c = corners(mesh)
     low = ((a + b + c) / 3)[:, 2] < 1
     face_colours = mesh.colours[mesh.triangles]  # (M, 3, 3)
@@ -85,7 +85,7 @@ def test_each_half_of_a_stick_has_the_colour_of_its_end() -> None:
 
 
 def test_a_stick_without_length_holds_no_nan() -> None:
-    mesh = sticks(np.ones((1, 2, 3)), 0.1, np.full((1, 2, 3), 9, np.uint8))
+    mesh = sticks(np.ones((1, 2, 3)), 0.1, np.full((1, 2, 3), 9, np.uint8)).merged()
     assert np.isfinite(mesh.vertices_m).all()
 
 
