@@ -70,7 +70,10 @@ def read_npz(
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
-        raise InputError(f"{path}: is no {format_name} file, or a broken one ({error})") from None
+        # NumPy would advise to unpickle whatever is no archive.
+        is_other = isinstance(error, ValueError) and not zipfile.is_zipfile(path)
+        reason = "it is no .npz archive" if is_other else error
+        raise InputError(f"{path}: is no {format_name} file, or a broken one ({reason})") from None
     if found != format_name:
         raise InputError(f"{path}: holds {found!r}, not {format_name!r}")
     if header.get("version") != version:

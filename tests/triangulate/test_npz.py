@@ -59,3 +59,10 @@ def test_objects_are_refused(tmp_path: Path, mapped: bool) -> None:
     np.savez(path, header=np.array("{}"), points=np.array([None, {}], dtype=object))
     with pytest.raises(InputError, match="broken"):
         read_npz(path, "test-arrays", 1, mapped=mapped)
+
+
+def test_a_text_is_called_no_archive(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    path.write_text("hello")
+    with pytest.raises(InputError, match=r"\(it is no \.npz archive\)$"):
+        read_npz(path, "test-arrays", 1)
