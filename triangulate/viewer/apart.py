@@ -14,6 +14,7 @@ import re
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -44,6 +45,7 @@ def run_apart(work: Callable[..., None], *arguments: Any, remedy: str) -> None:
     Raises:
         InputError: the process crashed, or Open3D is not installed. And what the function raised of
             what is told in a line: InputError, UsageError, OSError.
+        RuntimeError: the function raised anything else; its traceback is the message.
     """
     for _ in _received(work, arguments, remedy, speaks=True):
         pass
@@ -117,11 +119,8 @@ def _child(
             sender.send((item,))
     except (InputError, UsageError, OSError) as error:
         failure = error
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()  # a fault of this program, told in full
-        failure = InputError("the viewer ended with the error above; please report it")
+    except BaseException:  # a fault of this program, to be told in full by whoever started it
+        failure = RuntimeError(f"in a process apart:\n{traceback.format_exc()}")
     sender.send(failure)
     sys.stdout.flush()
     sys.stderr.flush()
